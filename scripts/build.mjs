@@ -1,0 +1,45 @@
+// Builds dist/ when a source is newer than the last build. Plain JavaScript, because nothing is built yet.
+import { spawnSync } from 'node:child_process'
+import { cpSync, existsSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const stamp = join(root, 'dist/.built')
+
+/** Installs the locked dependencies when there are none, or older ones than the lock file asks for. */
+export function install() {
+  const marker = join(root, 'node_modules/.package-lock.json')
+  if (existsSync(marker) && changedAt(marker) >= changedAt(join(root, 'package-lock.json'))) return
+  run('npm', ['ci', '--no-audit', '--no-fund'])
+}
+
+/** Compiles src/ and copies what a browser loads. Nothing happens when no source changed since. */
+export function build() {
+  const sources = ['src', 'package.json', 'tsconfig.json'].map((name) => join(root, name))
+  if (existsSync(stamp) && sources.every((source) => newestIn(source) < changedAt(stamp))) return
+  rmSync(join(root, 'dist'), { recursive: true, force: true })
+  run(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', 'tsconfig.build.json'])
+  mkdirSync(join(root, 'dist/src/page'), { recursive: true })
+  cpSync(join(root, 'src/page/assets'), join(root, 'dist/src/page/assets'), { recursive: true })
+  writeFileSync(stamp, '')
+}
+
+function run(command, args) {
+  const { status } = spawnSync(command, args, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] })
+  if (status !== 0) process.exit(status ?? 1)
+}
+
+function newestIn(path) {
+  if (!statSync(path).isDirectory()) return changedAt(path)
+  return Math.max(changedAt(path), ...readdirSync(path).map((name) => newestIn(join(path, name))))
+}
+
+function changedAt(path) {
+  return statSync(path).mtimeMs
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  install()
+  build()
+}

@@ -1,0 +1,160 @@
+import type { IssuerSettings } from '../config/settings.ts'
+import { HubError } from '../protocol/errors.ts'
+import { Grants } from '../protocol/grants.ts'
+import { type CredentialRules, type Presented, readToken, type Role } from './credentials.ts'
+import { Keyring, type KeySourceEvent } from './keyring.ts'
+import { OriginList } from './origin.ts'
+import { invalidToken, missingToken, type RefusalCause } from './refusal.ts'
+import { TokenCache } from './token-cache.ts'
+import { type Identity, type Purpose, Verifier } from './verifier.ts'
+
+export type { Identity, KeySourceEvent, Presented, RefusalCause, Role }
+
+export interface AuthOptions {
+  readonly issuers: readonly IssuerSettings[]
+  /** Subscribers may come without a token, for public updates. */
+  readonly anonymous: boolean
+  readonly cookieName: string
+  /** Origins whose pages may publish with a cookie, besides the hub's own; see `OriginList`. */
+  readonly publishOrigins: readonly string[]
+  /** Told once per refused request, with a `RefusalCause`: the label of a metric. */
+  readonly onFailure?: (cause: string) => void
+  /** Told what becomes of the JWK Sets, for the log. */
+  readonly onKeySource?: (event: KeySourceEvent) => void
+  /** The clock, in ms since the epoch. */
+  readonly now?: () => number
+}
+
+const anonymous: Identity = { grants: Grants.none }
+
+/**
+ * Turns the credentials of a request into an identity with grants (draft-08 §§ 1.2, 1.6 and 1.7).
+ *
+ * A token is verified once and then remembered until it expires or its issuer's keys change.
+ */
+export class Authenticator {
+  readonly #options: AuthOptions
+  readonly #rules: CredentialRules
+  readonly #keyring: Keyring
+  readonly #verifier: Verifier
+  readonly #now: () => number
+  readonly #cache = new TokenCache()
+  /** Verifications under way: the same token presented a thousand times at once costs one. */
+  readonly #pending = new Map<string, Promise<Identity>>()
+
+  private constructor(options: AuthOptions, rules: CredentialRules, keyring: Keyring) {
+    this.#options = options
+    this.#rules = rules
+    this.#keyring = keyring
+    this.#now = options.now ?? Date.now
+    this.#verifier = new Verifier(keyring, this.#now)
+  }
+
+  /**
+   * Imports the keys and reads the JWK Sets in files; the fetch of remote ones is started, and may fail.
+   *
+   * @throws Error naming option, rule and value
+   */
+  static async open(options: AuthOptions): Promise<Authenticator> {
+    const rules = { cookieName: options.cookieName, publishOrigins: parsePublishOrigins(options) }
+    const keyring = await Keyring.open(options.issuers, {
+      onKeySource: options.onKeySource ?? (() => {}),
+      now: options.now ?? Date.now,
+    })
+    return new Authenticator(options, rules, keyring)
+  }
+
+  /** True when some issuer has a key for this role; without, nobody can take it with a token. */
+  hasKeys(role: Role): boolean {
+    return this.#keyring.hasKeys(role)
+  }
+
+  /** Verified tokens that are remembered, and the bytes they take (estimated). */
+  get cached(): { readonly entries: number; readonly bytes: number } {
+    return { entries: this.#cache.entries, bytes: this.#cache.bytes }
+  }
+
+  /**
+   * Who presents these credentials. At once for a token that is remembered and for anonymous
+   * subscribers, else a promise. An invalid token is never taken for an anonymous subscriber.
+   *
+   * @throws HubError (or rejects with it) `missing_token`, `invalid_credentials`, `invalid_token`
+   */
+  authenticate(presented: Presented): Identity | Promise<Identity> {
+    try {
+      const identity = this.#identify(presented)
+      return identity instanceof Promise ? this.#reported(identity) : identity
+    } catch (error) {
+      this.#report(error)
+      throw error
+    }
+  }
+
+  close(): void {
+    this.#keyring.close()
+    this.#cache.clear()
+  }
+
+  #identify(presented: Presented): Identity | Promise<Identity> {
+    const mayBeAnonymous = this.#options.anonymous && presented.role === 'subscriber'
+    if (mayBeAnonymous && !this.hasKeys('subscriber')) return anonymous // nothing could be verified anyway
+
+    const token = readToken(presented, this.#rules)
+    if (token !== undefined) return this.#identifyToken(token, purposeOf(presented))
+    if (mayBeAnonymous) return anonymous
+    throw missingToken()
+  }
+
+  #identifyToken(token: string, purpose: Purpose): Identity | Promise<Identity> {
+    const key = TokenCache.keyOf(token, purpose)
+    return (
+      this.#cache.get(key, this.#now()) ??
+      this.#pending.get(key) ??
+      this.#verify(key, token, purpose)
+    )
+  }
+
+  #verify(key: string, token: string, purpose: Purpose): Promise<Identity> {
+    const verification = this.#verifier
+      .verify(token, purpose)
+      .then((verified) => {
+        this.#cache.set(key, verified)
+        return verified.identity
+      })
+      .finally(() => this.#pending.delete(key))
+    this.#pending.set(key, verification)
+    return verification
+  }
+
+  async #reported(identity: Promise<Identity>): Promise<Identity> {
+    try {
+      return await identity
+    } catch (error) {
+      this.#report(error)
+      throw error
+    }
+  }
+
+  #report(error: unknown): void {
+    if (error instanceof HubError) this.#options.onFailure?.(String(error.cause))
+  }
+}
+
+function purposeOf({ role, audience, hubUrl }: Presented): Purpose {
+  if (audience === undefined)
+    throw invalidToken(
+      'audience_unknown',
+      'the hub cannot tell which audience the token must have; its operator has to set MERCURE_PUBLIC_URLS or MERCURE_RESOURCE_IDENTIFIER',
+    )
+  return { role, audience, hubUrl }
+}
+
+function parsePublishOrigins({ publishOrigins }: AuthOptions): OriginList {
+  try {
+    return OriginList.parse(publishOrigins)
+  } catch (cause) {
+    throw new Error(`publish_origins: ${cause instanceof Error ? cause.message : String(cause)}`, {
+      cause,
+    })
+  }
+}

@@ -1,0 +1,113 @@
+import type { OriginList } from './origin.ts'
+import { invalidCredentials, invalidToken } from './refusal.ts'
+
+export type Role = 'publisher' | 'subscriber'
+
+/** What a request presents, free of any framework. Fields are as received; nothing is parsed yet. */
+export interface Presented {
+  readonly role: Role
+  /** The values of all `Authorization` field lines, one each: two lines are a defect, not a list. */
+  readonly authorization: readonly string[]
+  /** The `Cookie` field. */
+  readonly cookie: string | undefined
+  /** True for POST, where a cookie alone proves nothing about who asked; false for GET, HEAD and QUERY. */
+  readonly isUnsafe: boolean
+  readonly origin: string | undefined
+  readonly referer: string | undefined
+  /** The hub's own origin for this request; cookies may publish from it without being listed. */
+  readonly ownOrigin: string
+  /** The hub's URL for this request, base of relative patterns in the token. */
+  readonly hubUrl: string
+  /** The `aud` that tokens must carry; undefined when the hub cannot know it. */
+  readonly audience: string | undefined
+}
+
+export interface CredentialRules {
+  readonly cookieName: string
+  readonly publishOrigins: OriginList
+}
+
+/** `Bearer`, a space and the shortest token that can be a JWS: 7 + 41 bytes (draft-08 § 1.2). */
+const minHeaderBytes = 48
+
+/** RFC 6750 § 2.1, with the scheme in any case (RFC 9110 § 11.1). */
+const bearer = /^bearer +(?<token>[A-Za-z0-9._~+/-]+=*)$/i
+
+/**
+ * The token that a request presents, or undefined when it presents none (draft-08 §§ 1.2 and 1.7).
+ *
+ * An `Authorization` field hides the cookie. There is no query parameter: URLs end up in logs.
+ *
+ * @throws HubError `invalid_credentials` for a presentation that is malformed, or a cookie that comes
+ *   from an origin which may not send it; `invalid_token` for an unparsable `Referer`
+ */
+export function readToken(presented: Presented, rules: CredentialRules): string | undefined {
+  if (presented.authorization.length > 0) return readHeader(presented.authorization)
+
+  const token = readCookie(presented.cookie, rules.cookieName)
+  if (token !== undefined && presented.isUnsafe) requireKnownOrigin(presented, rules.publishOrigins)
+  return token
+}
+
+function readHeader(lines: readonly string[]): string {
+  const [line = ''] = lines
+  if (lines.length > 1)
+    throw invalidCredentials('malformed', 'there must be one Authorization header at most')
+  if (!/^bearer(?: |$)/i.test(line))
+    throw invalidCredentials('malformed', 'the Authorization header must use the Bearer scheme')
+  if (line.length < minHeaderBytes)
+    throw invalidCredentials('malformed', 'the bearer token is missing or too short')
+
+  const token = bearer.exec(line)?.groups?.['token']
+  if (token === undefined)
+    throw invalidCredentials(
+      'malformed',
+      'the Authorization header must be "Bearer", a space and the token',
+    )
+  return token
+}
+
+/** The first cookie called `name`; cookie values are opaque, but for the quotes some senders add (RFC 6265bis § 4.1.1). */
+function readCookie(field: string | undefined, name: string): string | undefined {
+  for (const pair of field?.split(';') ?? []) {
+    const equals = pair.indexOf('=')
+    if (equals === -1 || pair.slice(0, equals).trim() !== name) continue
+    const value = pair.slice(equals + 1).trim()
+    return /^".*"$/.test(value) ? value.slice(1, -1) : value
+  }
+  return undefined
+}
+
+/**
+ * Browsers add cookies to requests that other sites make: an unsafe request must say where it comes
+ * from, and that must be the hub itself or a listed origin (draft-08 § 1.7, cross-site request forgery).
+ */
+function requireKnownOrigin(presented: Presented, publishOrigins: OriginList): void {
+  const origin = presented.origin || originOfReferer(presented.referer)
+  if (!origin)
+    throw invalidCredentials(
+      'origin',
+      'publishing with a cookie needs an Origin or Referer header; use an Authorization header elsewhere',
+    )
+  if (origin.toLowerCase() === presented.ownOrigin.toLowerCase()) return
+  if (!publishOrigins.allows(origin))
+    throw invalidCredentials(
+      'origin',
+      'this origin may not publish with a cookie (see publish_origins)',
+    )
+}
+
+/**
+ * The origin of a `Referer`, written as browsers write origins.
+ *
+ * A host with percent escapes is no URL that a browser would send: the URL parser would repair it,
+ * and a repaired origin must not decide.
+ */
+function originOfReferer(referer: string | undefined): string | undefined {
+  if (!referer) return undefined
+  const hasEscapedHost = /^[^/?#]*:\/\/[^/?#]*%/.test(referer)
+  if (hasEscapedHost || !URL.canParse(referer))
+    throw invalidToken('origin', 'the Referer header is not a URL')
+  const url = new URL(referer)
+  return `${url.protocol}//${url.host}`
+}

@@ -1,0 +1,60 @@
+import { hash } from 'node:crypto'
+import { LRUCache } from 'lru-cache'
+import type { Identity, Purpose, Verified } from './verifier.ts'
+
+/** Tokens that are remembered, and the bytes they may take together (estimated). */
+export const maxCachedTokens = 10_000
+export const maxCachedBytes = 64 * 1024 * 1024
+
+/**
+ * Tokens that were verified, so that a publisher pays for its signature once.
+ *
+ * Keyed by hash, so no token stays in memory. An entry counts until the token expires or its
+ * issuer's keys change, whichever is first. Refused tokens are not remembered: there is no end of them.
+ */
+export class TokenCache {
+  readonly #entries = new LRUCache<string, Verified>({
+    max: maxCachedTokens,
+    maxSize: maxCachedBytes,
+  })
+
+  /** The key under which a token is remembered for one purpose. */
+  static keyOf(token: string, { role, audience, hubUrl }: Purpose): string {
+    return hash('sha256', `${role}\n${audience}\n${hubUrl}\n${token}`, 'base64url')
+  }
+
+  get(key: string, nowMs: number): Identity | undefined {
+    const entry = this.#entries.get(key)
+    if (entry === undefined) return undefined
+    const isCurrent =
+      entry.generation === entry.source.generation && nowMs < (entry.identity.expiresAtMs ?? 0)
+    if (!isCurrent) this.#entries.delete(key)
+    return isCurrent ? entry.identity : undefined
+  }
+
+  set(key: string, entry: Verified): void {
+    this.#entries.set(key, entry, { size: sizeOf(entry.identity) })
+  }
+
+  get entries(): number {
+    return this.#entries.size
+  }
+
+  get bytes(): number {
+    return this.#entries.calculatedSize
+  }
+
+  clear(): void {
+    this.#entries.clear()
+  }
+}
+
+function sizeOf({ grants }: Identity): number {
+  let bytes = 1024
+  for (const detail of grants.details) {
+    bytes += detail.payload === undefined ? 0 : 4 * JSON.stringify(detail.payload).length
+    for (const { pattern, urlPattern } of detail.topics)
+      bytes += 256 + 4 * pattern.length + (urlPattern === undefined ? 0 : 8 * 1024)
+  }
+  return bytes
+}

@@ -1,0 +1,109 @@
+import { readFileIssuers } from './issuers.ts'
+import { type Keyring, readKeyring } from './keyring.ts'
+import type { OptionName, Values } from './options.ts'
+import { ConfigError } from './problem.ts'
+import { rules, startRules } from './rules.ts'
+import type { Settings } from './settings.ts'
+import { type Readings, readSources, type Sources } from './sources.ts'
+import { readValues } from './values.ts'
+import { warningsAbout } from './warnings.ts'
+
+export { ConfigError } from './problem.ts'
+export type { Sources } from './sources.ts'
+
+export interface Loaded {
+  readonly settings: Settings
+  /** Sentences for the operator, to be logged once the log is open. */
+  readonly warnings: readonly string[]
+}
+
+/**
+ * The settings of a hub that is about to start, from flags, environment, file and defaults, in this
+ * order.
+ *
+ * @throws ConfigError with every problem there is
+ */
+export function loadSettings(sources: Sources): Loaded {
+  return load(sources, [...rules, ...startRules])
+}
+
+/**
+ * The same settings for commands that only talk to a hub: without keys, or with an exposed
+ * playground, a hub would not start, but a command may well run.
+ *
+ * @throws ConfigError with every problem there is
+ */
+export function loadClientSettings(sources: Sources): Loaded {
+  return load(sources, rules)
+}
+
+function load(sources: Sources, rulesToKeep: typeof rules): Loaded {
+  const readings = readSources(sources)
+  const { values, failed, problems } = readValues(readings.given)
+  const keyring = readKeyring(values, readings, readFileIssuers(readings))
+  const settings = settle(values, readings, keyring)
+  const isSound = (names: readonly OptionName[]) => !names.some((name) => failed.has(name))
+  const keyProblems = isSound(['protocol_version_compatibility', 'trusted_issuers'])
+    ? keyring.problems
+    : keyring.problems.filter((problem) => !problem.startsWith('trusted_issuers:'))
+  const broken = rulesToKeep
+    .filter((rule) => isSound(rule.options))
+    .map((rule) => rule.check(settings, readings.yesExpose))
+    .filter((problem) => problem !== undefined)
+  const all = [...readings.problems, ...problems, ...keyProblems, ...broken]
+  if (all.length > 0) throw new ConfigError(all)
+  return {
+    settings,
+    warnings: [...readings.warnings, ...keyring.warnings, ...warningsAbout(settings)],
+  }
+}
+
+function settle(values: Values, { given }: Readings, keyring: Keyring): Settings {
+  const { playground } = values
+  const inPlayground = (name: 'anonymous' | 'debugger' | 'subscriptions') =>
+    given.has(name) ? values[name] : playground
+  return {
+    host: values.host,
+    port: values.port,
+    adminHost: values.admin_host,
+    adminPort: values.admin_port,
+    transportUrl: values.transport_url,
+    issuers: keyring.issuers,
+    legacyKeys: keyring.legacyKeys,
+    resourceIdentifier: values.resource_identifier,
+    publicUrls: [...new Set(values.public_urls)],
+    protocolVersionCompatibility: values.protocol_version_compatibility,
+    anonymous: inPlayground('anonymous'),
+    subscriptions: inPlayground('subscriptions'),
+    debugger: inPlayground('debugger'),
+    playground,
+    corsOrigins: values.cors_origins,
+    publishOrigins: values.publish_origins,
+    localOrigins: playground,
+    cookieName:
+      playground && !given.has('cookie_name') ? 'mercure_access_token' : values.cookie_name,
+    heartbeatMs: values.heartbeat,
+    writeTimeoutMs: values.write_timeout,
+    dispatchTimeoutMs: values.dispatch_timeout,
+    drainTimeoutMs: values.drain_timeout,
+    maxRequestBodyBytes: values.max_request_body_size,
+    maxHeaderBytes: values.max_header_size,
+    subscriberBufferBytes: values.subscriber_buffer,
+    maxSubscribers: values.max_subscribers,
+    maxSubscribersPerToken: values.max_subscribers_per_token,
+    maxSubscribersPerAddress: values.max_subscribers_per_address,
+    historySize: values.history_size,
+    historyMaxAgeMs: values.history_max_age,
+    historyMaxBytes: values.history_max_bytes,
+    topicMatcherCacheEntries: values.topic_matcher_cache,
+    registryShards: values.registry_shards,
+    workers: values.workers,
+    trustedProxies: values.trusted_proxies,
+    subscriptionGraceMs: values.subscription_grace,
+    idempotencyWindowMs: values.idempotency_window,
+    cursorLines: values.cursor_lines,
+    adminToken: values.admin_token,
+    logLevel: values.log_level,
+    logFormat: values.log_format,
+  }
+}

@@ -1,0 +1,194 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { Authenticator, Identity } from '../auth/authenticator.ts'
+import type { Hub } from '../hub/hub.ts'
+import { HubError } from '../protocol/errors.ts'
+import { hubPath } from '../protocol/reserved.ts'
+import { type AllowedOrigins, Cors } from './cors.ts'
+import { asHubError, sendError } from './errors.ts'
+import { type HubUrlOptions, HubUrlResolver, metadataPath } from './hub-urls.ts'
+import { metadataDocument } from './metadata.ts'
+import { publish } from './publish.ts'
+import { subscribe } from './subscribe.ts'
+
+export interface PluginOptions extends HubUrlOptions {
+  readonly hub: Hub
+  readonly authenticator: Authenticator
+  readonly anonymous: boolean
+  readonly subscriptions: boolean
+  readonly cookieName: string
+  readonly authorizationServers: readonly string[]
+  /** Origins that may read answers across origins; absent: none, and no CORS fields at all. */
+  readonly corsOrigins?: AllowedOrigins | undefined
+  /** Bytes that a publish or QUERY body may have. */
+  readonly maxRequestBodyBytes: number
+  /** Told about refusals that are the hub's own fault. */
+  readonly onError: (error: HubError) => void
+}
+
+const securityHeaders = {
+  'x-frame-options': 'DENY',
+  'x-content-type-options': 'nosniff',
+  'x-xss-protection': '1; mode=block',
+  'content-security-policy': "default-src 'self'",
+}
+
+/**
+ * The protocol's routes, as a Fastify plugin: register it on the standalone server or on your own.
+ *
+ * The order of checks is the specification's: who was meant (421), what exists (404, 405), who asks
+ * (400, 401), how much (413), what (400), whether they may (403).
+ */
+export async function mercure(app: FastifyInstance, options: PluginOptions): Promise<void> {
+  const { hub, authenticator } = options
+  const urls = new HubUrlResolver(options)
+  const cors = options.corsOrigins === undefined ? undefined : new Cors(options.corsOrigins)
+  const maySubscribe = options.anonymous || authenticator.hasKeys('subscriber')
+  const mayPublish = authenticator.hasKeys('publisher')
+  const hasMetadata = mayPublish || authenticator.hasKeys('subscriber')
+
+  if (!app.supportedMethods.includes('QUERY')) app.addHttpMethod('QUERY', { hasBody: true })
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser(
+    '*',
+    { parseAs: 'buffer', bodyLimit: options.maxRequestBodyBytes },
+    (_request: FastifyRequest, body: Buffer, done: (error: null, body: Buffer) => void) =>
+      done(null, body),
+  )
+
+  app.addHook('onRequest', (request, reply, done) => {
+    void reply.headers(securityHeaders)
+    cors?.allow(request, reply)
+    done(urls.resolve(request.raw).isMisdirected ? misdirected() : undefined)
+  })
+
+  app.setErrorHandler((error, request, reply) => {
+    const refusal = asHubError(error)
+    if (refusal.code === 'internal') options.onError(refusal)
+    sendError(request, reply, refusal, urls.resolve(request.raw).metadataUrl)
+  })
+
+  const identities = new WeakMap<FastifyRequest, Identity>()
+
+  /** Runs before the body is read: who may not speak is not listened to. */
+  const authenticated = (
+    request: FastifyRequest,
+    _reply: FastifyReply,
+    done: (error?: Error) => void,
+  ) => {
+    try {
+      const identity = authenticator.authenticate(presentedBy(request))
+      if (!(identity instanceof Promise)) {
+        identities.set(request, identity)
+        return done()
+      }
+      identity.then(
+        (verified) => {
+          identities.set(request, verified)
+          done()
+        },
+        (error: Error) => done(error),
+      )
+    } catch (error) {
+      done(error as Error)
+    }
+  }
+
+  function presentedBy(request: FastifyRequest) {
+    const { origin, hubUrl, audience } = urls.resolve(request.raw)
+    return {
+      role: request.method === 'POST' ? ('publisher' as const) : ('subscriber' as const),
+      authorization: linesOf(request, 'authorization'),
+      cookie: request.headers.cookie,
+      isUnsafe: request.method === 'POST',
+      origin: request.headers.origin,
+      referer: request.headers.referer,
+      ownOrigin: origin,
+      hubUrl,
+      audience,
+    }
+  }
+
+  function identityOf(request: FastifyRequest): Identity {
+    const identity = identities.get(request)
+    if (identity === undefined) throw new HubError('missing_token')
+    return identity
+  }
+
+  const hubMethods = [
+    ...(maySubscribe ? ['GET', 'HEAD', 'QUERY'] : []),
+    ...(mayPublish ? ['POST'] : []),
+  ]
+
+  if (maySubscribe)
+    app.route({
+      method: ['GET', 'HEAD', 'QUERY'],
+      url: hubPath,
+      exposeHeadRoute: false,
+      onRequest: authenticated,
+      handler: (request, reply) =>
+        subscribe(hub, request, reply, {
+          identity: identityOf(request),
+          hubUrl: urls.resolve(request.raw).hubUrl,
+          address: urls.addressOf(request.raw),
+        }),
+    })
+
+  if (mayPublish)
+    app.route({
+      method: 'POST',
+      url: hubPath,
+      onRequest: authenticated,
+      handler: (request, reply) =>
+        publish(hub, request, reply, identityOf(request).grants, urls.resolve(request.raw).hubUrl),
+    })
+
+  if (hasMetadata)
+    app.route({
+      method: ['GET', 'HEAD'],
+      url: metadataPath,
+      exposeHeadRoute: false,
+      handler: async (request, reply) => {
+        const { audience, hubUrl } = urls.resolve(request.raw)
+        void reply.type('application/json').header('cache-control', 'no-cache')
+        return metadataDocument({
+          resource: audience ?? hubUrl,
+          authorizationServers: options.authorizationServers,
+          cookieName: options.cookieName,
+          hasSubscriptions: options.subscriptions,
+        })
+      },
+    })
+
+  refuseOtherMethods(hubPath, hubMethods)
+  if (hasMetadata) refuseOtherMethods(metadataPath, ['GET', 'HEAD'])
+
+  function refuseOtherMethods(url: string, allowed: readonly string[]): void {
+    const others = app.supportedMethods.filter((method) => !allowed.includes(method))
+    app.route({
+      method: others,
+      url,
+      exposeHeadRoute: false,
+      handler: async (request, reply) => {
+        const isPreflight =
+          request.method === 'OPTIONS' &&
+          request.headers['access-control-request-method'] !== undefined
+        if (isPreflight && cors !== undefined) return cors.preflight(request, reply)
+        void reply.header('allow', [...allowed, ...(cors ? ['OPTIONS'] : [])].join(', '))
+        throw new HubError('method_not_allowed', `${url} answers ${allowed.join(', ')}`)
+      },
+    })
+  }
+}
+
+function misdirected(): HubError {
+  return new HubError('misdirected', 'this host is not one of the hub’s public URLs (public_urls)')
+}
+
+/** All lines of a field: Node keeps the first of some and joins others. */
+function linesOf(request: FastifyRequest, name: string): string[] {
+  const { rawHeaders } = request.raw
+  const lines: string[] = []
+  for (let i = 0; i < rawHeaders.length; i += 2)
+    if (rawHeaders[i]?.toLowerCase() === name) lines.push(rawHeaders[i + 1] ?? '')
+  return lines
+}

@@ -1,0 +1,103 @@
+import type { ServerResponse } from 'node:http'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { Identity } from '../auth/authenticator.ts'
+import type { Hub, Start } from '../hub/hub.ts'
+import { type Form, parseForm } from './form.ts'
+import { parseMatchers } from './matchers.ts'
+import { wireOf } from './wire.ts'
+
+/** Who subscribes, as the plugin found out. */
+export interface Caller {
+  readonly identity: Identity
+  readonly hubUrl: string
+  readonly address: string
+}
+
+const streamHeaders = {
+  'content-type': 'text/event-stream',
+  'cache-control': 'private, no-cache, no-store, must-revalidate, max-age=0',
+  expires: '0',
+  pragma: 'no-cache',
+  'x-accel-buffering': 'no',
+}
+
+/**
+ * GET, QUERY and HEAD on the hub URL (draft-08 §§ 1.2 to 1.4).
+ *
+ * Everything that can be refused is refused before the head is written; HEAD ends there and registers
+ * nobody.
+ */
+export async function subscribe(
+  hub: Hub,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { identity, hubUrl, address }: Caller,
+): Promise<void> {
+  const query = parseForm(queryOf(request.raw.url ?? ''))
+  const body = Buffer.isBuffer(request.body) ? parseForm(request.body.toString('latin1')) : undefined
+  const matchers = parseMatchers(query.with(body), hubUrl)
+  const refusal = hub.refusal()
+  if (refusal !== undefined) throw refusal
+
+  const requested = cursorOf(request, query, body)
+  const start = requested === undefined ? undefined : await hub.locate(requested)
+  void reply.headers(streamHeaders)
+  if (start !== undefined) void reply.header('mercure-last-event-id', asFieldValue(start.lastEventId))
+  if (request.method === 'HEAD') return void reply.send()
+
+  const { tokenHash, expiresAtMs } = identity
+  const wire = open(request, reply)
+  if (wire !== undefined)
+    hub.subscribe(wire, {
+      matchers,
+      grants: identity.grants,
+      start: requested === '' ? undefined : start,
+      tokenHash,
+      expiresAtMs,
+      address,
+    })
+}
+
+/** Writes the head and takes the connection from the framework; undefined when the client has gone. */
+function open(request: FastifyRequest, reply: FastifyReply): ReturnType<typeof wireOf> | undefined {
+  reply.hijack()
+  const response: ServerResponse = reply.raw
+  if (response.destroyed || response.socket?.destroyed === true) return undefined
+  const isChunked = request.raw.httpVersionMajor === 1 && request.raw.httpVersionMinor === 1
+  response.writeHead(200, reply.getHeaders() as Record<string, string>)
+  response.flushHeaders()
+  return wireOf(response, isChunked)
+}
+
+function queryOf(url: string): string {
+  const start = url.indexOf('?')
+  return start < 0 ? '' : url.slice(start + 1)
+}
+
+/**
+ * The cursor a client sends: the `Last-Event-ID` field, else the parameter of the query, else of the
+ * body. Empty when it is there and says nothing; undefined when there is none.
+ */
+function cursorOf(request: FastifyRequest, query: Form, body: Form | undefined): string | undefined {
+  const field = request.headers['last-event-id']
+  const candidates = [
+    field === undefined ? undefined : fromFieldValue(String(field)),
+    query.get('last_event_id'),
+    body?.get('last_event_id'),
+  ].filter((value) => value !== undefined)
+  return candidates.find((value) => value !== '') ?? candidates[0]
+}
+
+/** Field values travel as bytes: UTF-8 when they are valid, as browsers send them (decision 6). */
+function fromFieldValue(value: string): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(Buffer.from(value, 'latin1'))
+  } catch {
+    return value
+  }
+}
+
+/** UTF-8 bytes, one character each: what Node writes as they are. */
+export function asFieldValue(text: string): string {
+  return Buffer.from(text).toString('latin1')
+}

@@ -1,0 +1,91 @@
+import type { Log, Page } from '../log/log.ts'
+import { deliverAll } from '../registry/delivery.ts'
+import type { Registry } from '../registry/registry.ts'
+
+export interface DispatcherOptions {
+  /** Payload bytes that one pass may carry: a quarter of a subscriber's buffer, so that catching up is not slowness. */
+  readonly maxBytesPerPass: number
+  /** Entries of the log were trimmed before they were dispatched. */
+  readonly onLost: (entries: number) => void
+  /** After each pass. */
+  readonly onPass: () => void
+  readonly onError: (error: unknown) => void
+}
+
+const maxEntriesPerPass = 1_000
+const retryMs = 100
+
+/**
+ * Follows the log for the live subscribers of this process: read a page, route it, deliver it, again.
+ *
+ * `dispatched` is the position up to which entries were routed; a subscriber that has seen exactly
+ * that may go live. `delivered` follows when the pass is over.
+ */
+export class Dispatcher {
+  readonly #log: Log
+  readonly #registry: Registry
+  readonly #options: DispatcherOptions
+  readonly #endAdvance: () => void
+  dispatched: number
+  delivered: number
+  /** True when more entries wait than one pass may carry: an overflow now is the hub's doing. */
+  isLagging = false
+  #isRunning = false
+  #isClosed = false
+
+  constructor(log: Log, registry: Registry, options: DispatcherOptions) {
+    this.#log = log
+    this.#registry = registry
+    this.#options = options
+    this.dispatched = this.delivered = log.head
+    this.#endAdvance = log.onAdvance(() => this.#wake())
+  }
+
+  close(): void {
+    this.#isClosed = true
+    this.#endAdvance()
+  }
+
+  /** Updates of one event-loop turn share a pass: a busy hub writes once per subscriber and turn. */
+  #wake(): void {
+    if (this.#isRunning || this.#isClosed) return
+    this.#isRunning = true
+    setImmediate(() => void this.#run())
+  }
+
+  /** Never rejects: what throws is told and tried again. */
+  async #run(): Promise<void> {
+    try {
+      while (!this.#isClosed && this.#log.head > this.dispatched) {
+        const read = this.#log.read(this.dispatched, {
+          maxEntries: maxEntriesPerPass,
+          maxBytes: this.#options.maxBytesPerPass,
+          upTo: this.#log.head,
+        })
+        await this.#pass(read instanceof Promise ? await read : read)
+        await new Promise<void>((resolve) => setImmediate(resolve))
+      }
+      this.#isRunning = false
+    } catch (error) {
+      this.#options.onError(error)
+      setTimeout(() => {
+        this.#isRunning = false
+        this.#wake()
+      }, retryMs).unref()
+    }
+  }
+
+  async #pass(page: Page): Promise<void> {
+    if (page.lost !== undefined) this.#options.onLost(page.lost.to - page.lost.from + 1)
+    const cohorts = this.#registry.route(page.entries)
+    this.dispatched = page.upTo
+    this.isLagging = this.#log.head > page.upTo
+    try {
+      await deliverAll(cohorts)
+    } finally {
+      this.isLagging = false
+      this.delivered = page.upTo
+      this.#options.onPass()
+    }
+  }
+}

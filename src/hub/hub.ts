@@ -1,0 +1,312 @@
+import { v7 as uuidv7 } from 'uuid'
+import type { Log } from '../log/log.ts'
+import { type Cursor, earliest, formatPosition, parseCursor } from '../protocol/cursor.ts'
+import { HubError } from '../protocol/errors.ts'
+import type { Grants } from '../protocol/grants.ts'
+import type { Matcher } from '../protocol/matcher.ts'
+import { encodeCursorLine, encodeHubEvent } from '../protocol/sse.ts'
+import { Topic } from '../protocol/topic.ts'
+import { type UpdateDraft, validateUpdate } from '../protocol/update.ts'
+import { Interest } from '../registry/interest.ts'
+import type { Wire } from '../registry/outbox.ts'
+import { Registry, type RegistryStats } from '../registry/registry.ts'
+import { Dispatcher } from './dispatcher.ts'
+import { type HubObserver, silent } from './observer.ts'
+import { Pulse } from './pulse.ts'
+import { Replays } from './replay.ts'
+import { type CloseReason, type Host, Subscriber } from './subscriber.ts'
+
+/** Durations in milliseconds, sizes in bytes; 0 means none or no limit. */
+export interface HubOptions {
+  readonly log: Log
+  /** An idle stream gets a comment this often. */
+  readonly heartbeatMs: number
+  /** The longest life of a stream; each ends at a random moment of its last fifth. */
+  readonly writeTimeoutMs: number
+  /** A peer that takes none of its pending bytes for so long is closed as `stalled`. */
+  readonly dispatchTimeoutMs: number
+  /** Bytes that may wait for one subscriber. */
+  readonly subscriberBufferBytes: number
+  readonly maxSubscribers: number
+  readonly registryShards: number
+  readonly matchCacheEntries: number
+  /** Whether streams carry blocks without data that move the client's cursor. */
+  readonly cursorLines: boolean
+  readonly observer?: HubObserver
+}
+
+/** Where a stream starts, resolved from the client's cursor by `hub.locate`. */
+export interface Start {
+  /** The stream begins with the entry after this position. */
+  readonly position: number
+  /** What the answer's `Mercure-Last-Event-ID` says: the predecessor of the first event, or `earliest`. */
+  readonly lastEventId: string
+  /** The cursor that was asked for and is not kept; the stream then begins with a gap event. */
+  readonly missing?: string
+}
+
+export interface Subscription {
+  readonly matchers: readonly Matcher[]
+  readonly grants: Grants
+  /** Absent: live from now on. */
+  readonly start?: Start | undefined
+  /** When the token ends, in milliseconds since 1970; absent when there is none. */
+  readonly expiresAtMs?: number | undefined
+  readonly tokenHash?: string | undefined
+  readonly address?: string | undefined
+}
+
+/** Reconnection times: a second or two for a few clients, spread further as more of them would come back at once. */
+const retryBaseMs = 500
+const retrySpreadMs = 1_000
+const retrySpreadPerSubscriberMs = 1
+/** After a rotation the hub is there: come back soon, but not all in the same moment. */
+const rotationRetryMs = { least: 100, most: 1_000 }
+
+/**
+ * The hub: publishes into the log, and follows it for its subscribers.
+ *
+ * It knows no HTTP and no tokens: whoever publishes or subscribes was authenticated before, and hands
+ * over what they are granted.
+ */
+export class Hub implements Host {
+  readonly #options: HubOptions
+  readonly #log: Log
+  readonly #observer: HubObserver
+  readonly #registry: Registry
+  readonly #dispatcher: Dispatcher
+  readonly #replays: Replays
+  readonly #pulse: Pulse
+  readonly #subscribers = new Set<Subscriber>()
+  readonly #cursorEpoch: string
+  #isDraining = false
+
+  constructor(options: HubOptions) {
+    this.#options = options
+    this.#log = options.log
+    this.#observer = options.observer ?? silent
+    this.#cursorEpoch = options.log.epoch.replaceAll('-', '').slice(0, 12)
+    this.#registry = new Registry({
+      shards: options.registryShards,
+      matchCacheEntries: options.matchCacheEntries,
+    })
+    this.#dispatcher = new Dispatcher(options.log, this.#registry, {
+      maxBytesPerPass: Math.max(1, Math.floor(options.subscriberBufferBytes / 4)),
+      onLost: (entries) => this.#tellEverybodyGap(entries),
+      onPass: () => this.#replays.dispatchedMore(),
+      onError: (error) => this.#observer.failed('dispatch', error),
+    })
+    this.#replays = new Replays(options.log, {
+      dispatched: () => this.#dispatcher.dispatched,
+      goLive: (subscriber) => this.#goLive(subscriber),
+      cursorAt: (position) => this.#cursorAt(position),
+      onReplayed: (entries) => this.#observer.replayed(entries),
+      onLost: (entries) => this.#observer.lost(entries),
+      onError: (error) => this.#observer.failed('replay', error),
+    })
+    this.#pulse = new Pulse({
+      heartbeatMs: options.heartbeatMs,
+      dispatchTimeoutMs: options.dispatchTimeoutMs,
+      beat: (subscriber) => subscriber.send(`:\n${this.#cursorLine(subscriber)}`),
+      rotate: (subscriber) => this.#rotate(subscriber),
+      onError: (error) => this.#observer.failed('pulse', error),
+    })
+  }
+
+  /**
+   * Stores updates and, once they are as durable as the log promises, resolves with their ids.
+   *
+   * @param hubUrl the hub's own URL, for the test of reserved topics
+   * @throws HubError `invalid_update`, `too_large`, `insufficient_scope`, `unavailable`; nothing was
+   *   stored then
+   */
+  async publish(draft: UpdateDraft, grants: Grants, hubUrl: string): Promise<string> {
+    validateUpdate(draft, hubUrl)
+    if (!grants.mayPublish(draft.topics.map((topic) => new Topic(topic))))
+      throw new HubError('insufficient_scope', 'the token does not grant publishing to every topic of the update')
+    const id = draft.id === undefined || draft.id === '' ? `urn:uuid:${uuidv7()}` : draft.id
+    await this.#log.append([{ ...draft, id }])
+    this.#observer.published(1)
+    return id
+  }
+
+  /** Resolves the cursor of a request; `undefined` stands for an empty one, which asks for no replay. */
+  async locate(requested: string): Promise<Start> {
+    if (requested === '') return { position: this.#log.head, lastEventId: this.#log.lastId ?? earliest }
+    const position = await this.#positionOf(parseCursor(requested))
+    if (position === undefined)
+      return { position: this.#log.first - 1, lastEventId: earliest, missing: requested }
+    return { position, lastEventId: requested }
+  }
+
+  async #positionOf(cursor: Cursor): Promise<number | undefined> {
+    if (cursor.kind === 'earliest') return this.#log.first - 1
+    if (cursor.kind === 'id') return this.#log.locate(cursor.id)
+    const isOurs = cursor.epoch === this.#cursorEpoch
+    const isKept = cursor.position >= this.#log.first - 1 && cursor.position <= this.#log.head
+    return isOurs && isKept ? cursor.position : undefined
+  }
+
+  /** Why no stream can be opened now; nothing when one can. */
+  refusal(): HubError | undefined {
+    if (this.#isDraining) return new HubError('unavailable', 'the hub is shutting down; come back in a moment')
+    const { maxSubscribers } = this.#options
+    if (maxSubscribers > 0 && this.#subscribers.size >= maxSubscribers)
+      return new HubError('unavailable', 'the hub serves as many subscribers as it may (max_subscribers)')
+    return undefined
+  }
+
+  /** Opens a stream on a wire whose response head was already written. */
+  subscribe(wire: Wire, subscription: Subscription): Subscriber {
+    const { start, expiresAtMs } = subscription
+    const end = this.#lifeOf(expiresAtMs)
+    const subscriber = new Subscriber(wire, this, {
+      interest: new Interest(subscription.matchers, subscription.grants),
+      position: start?.position ?? this.#log.head,
+      maxPendingBytes: this.#options.subscriberBufferBytes,
+      endAtMs: end.atMs,
+      endReason: end.reason,
+      tokenHash: subscription.tokenHash,
+      address: subscription.address,
+    })
+    this.#subscribers.add(subscriber)
+    this.#observer.subscribed(subscriber)
+    subscriber.send(this.#opening(start, subscriber))
+    this.#pulse.watch(subscriber)
+    this.#replays.resume(subscriber)
+    return subscriber
+  }
+
+  /** The first bytes of a stream: reconnection time, cursor, and the gap event when something is missing. */
+  #opening(start: Start | undefined, subscriber: Subscriber): string {
+    const spread = retrySpreadMs + this.#subscribers.size * retrySpreadPerSubscriberMs
+    const opening = `:\nretry: ${Math.round(retryBaseMs + Math.random() * spread)}\n${this.#cursorLine(subscriber) || '\n'}`
+    if (start?.missing === undefined) return opening
+    const gap = { type: 'gap', requested: start.missing, resumed_after: earliest }
+    return opening + encodeHubEvent(gap).toString()
+  }
+
+  #lifeOf(expiresAtMs: number | undefined): { atMs: number; reason: 'expired' | 'rotated' } {
+    const now = performance.now()
+    const { writeTimeoutMs } = this.#options
+    const rotateAt =
+      writeTimeoutMs > 0 ? now + writeTimeoutMs * (0.8 + 0.2 * Math.random()) : Number.POSITIVE_INFINITY
+    const expireAt = expiresAtMs === undefined ? Number.POSITIVE_INFINITY : now + expiresAtMs - Date.now()
+    return expireAt <= rotateAt
+      ? { atMs: expireAt, reason: 'expired' }
+      : { atMs: rotateAt, reason: 'rotated' }
+  }
+
+  #goLive(subscriber: Subscriber): void {
+    subscriber.state = 'live'
+    this.#registry.join(subscriber, subscriber.interest)
+    if (subscriber.cohort !== undefined) subscriber.interest = subscriber.cohort.interest // one for all of them
+  }
+
+  #rotate(subscriber: Subscriber): void {
+    if (subscriber.endReason === 'rotated') {
+      const { least, most } = rotationRetryMs
+      const retry = Math.round(least + Math.random() * (most - least))
+      subscriber.send(`retry: ${retry}\n${this.#cursorLine(subscriber) || '\n'}`)
+    }
+    subscriber.close(subscriber.endReason)
+  }
+
+  /** Live streams have everything up to the last pass, or more when this pass has reached them. */
+  #cursorLine(subscriber: Subscriber): string {
+    if (!this.#options.cursorLines) return ''
+    const isLive = subscriber.state === 'live'
+    const seen = isLive ? Math.max(subscriber.position, this.#dispatcher.delivered) : subscriber.position
+    return encodeCursorLine(this.#cursorAt(seen))
+  }
+
+  #cursorAt(position: number): string {
+    return formatPosition(this.#cursorEpoch, position)
+  }
+
+  #tellEverybodyGap(entries: number): void {
+    this.#observer.lost(entries)
+    const requested = this.#cursorAt(this.#dispatcher.dispatched)
+    const gap = encodeHubEvent({ type: 'gap', requested, resumed_after: earliest })
+    for (const subscriber of this.#subscribers) if (subscriber.state === 'live') subscriber.send(gap)
+  }
+
+  overflowed(subscriber: Subscriber): void {
+    if (!this.#dispatcher.isLagging) return subscriber.close('slow')
+    // The hub was behind, not the peer: it reads on from the log, at its own pace.
+    this.#registry.leave(subscriber)
+    subscriber.position = Math.max(subscriber.position, this.#dispatcher.delivered)
+    subscriber.state = 'replaying'
+  }
+
+  stuck(subscriber: Subscriber): void {
+    this.#pulse.stuck(subscriber)
+  }
+
+  drained(subscriber: Subscriber): void {
+    this.#pulse.drained(subscriber)
+    this.#replays.resume(subscriber)
+  }
+
+  delivered(bytes: number): void {
+    this.#observer.delivered(bytes)
+  }
+
+  ended(subscriber: Subscriber, reason: CloseReason): void {
+    this.#registry.leave(subscriber)
+    this.#pulse.forget(subscriber)
+    this.#subscribers.delete(subscriber)
+    this.#observer.closed(subscriber, reason)
+  }
+
+  /** Streams that are open, replaying ones included. */
+  get subscriberCount(): number {
+    return this.#subscribers.size
+  }
+
+  get lastEventId(): string {
+    return this.#log.lastId ?? earliest
+  }
+
+  stats(): RegistryStats & { readonly replaying: number } {
+    return { ...this.#registry.stats(), replaying: this.#subscribers.size - this.#registry.size }
+  }
+
+  /** Checks the registry in both directions; what does not agree is told, repaired and never thrown. */
+  verify(): readonly string[] {
+    const faults = [...this.#registry.verify()]
+    for (const subscriber of this.#subscribers)
+      if ((subscriber.state === 'live') !== (subscriber.cohort !== undefined))
+        faults.push(`a ${subscriber.state} subscriber ${subscriber.cohort ? 'has a' : 'has no'} cohort`)
+    if (faults.length > 0) {
+      this.#observer.mismatched(faults)
+      this.#registry.repair()
+    }
+    return faults
+  }
+
+  /** Ready to take publishes and streams; otherwise why not. */
+  readiness(): { readonly isReady: boolean; readonly reason?: string } {
+    if (this.#isDraining) return { isReady: false, reason: 'draining' }
+    const health = this.#log.health()
+    return health.ok ? { isReady: true } : { isReady: false, reason: health.reason }
+  }
+
+  /**
+   * Lets every stream go, spread over `drainMs`, then closes the log. New streams are refused at once.
+   */
+  async close(drainMs = 0): Promise<void> {
+    this.#isDraining = true
+    const leaving = [...this.#subscribers]
+    const started = performance.now()
+    for (const [index, subscriber] of leaving.entries()) {
+      const dueMs = (drainMs * index) / leaving.length - (performance.now() - started)
+      if (dueMs > 20) await new Promise((resolve) => setTimeout(resolve, dueMs))
+      subscriber.send(this.#cursorLine(subscriber) || '\n')
+      subscriber.close('drained')
+    }
+    this.#dispatcher.close()
+    this.#pulse.close()
+    await this.#log.close()
+  }
+}

@@ -1,0 +1,31 @@
+import type { CloseReason, Subscriber } from './subscriber.ts'
+
+/**
+ * What the hub tells about itself. Metrics and logs listen; the hub waits for nobody.
+ *
+ * Called on the hot path: an observer counts, it does not format, write or throw.
+ */
+export interface HubObserver {
+  subscribed(subscriber: Subscriber): void
+  closed(subscriber: Subscriber, reason: CloseReason): void
+  published(count: number): void
+  delivered(bytes: number): void
+  replayed(entries: number): void
+  /** Entries that were trimmed before they could be sent, to one replaying stream or to all live ones. */
+  lost(entries: number): void
+  /** A background job threw; it goes on. */
+  failed(job: string, error: unknown): void
+  /** `Registry.verify` found these and they were repaired. */
+  mismatched(faults: readonly string[]): void
+}
+
+export const silent: HubObserver = {
+  subscribed() {},
+  closed() {},
+  published() {},
+  delivered() {},
+  replayed() {},
+  lost() {},
+  failed() {},
+  mismatched() {},
+}

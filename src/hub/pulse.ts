@@ -1,0 +1,84 @@
+import type { Subscriber } from './subscriber.ts'
+import { slotMs, Wheel } from './wheel.ts'
+
+export interface PulseOptions {
+  readonly heartbeatMs: number
+  readonly dispatchTimeoutMs: number
+  readonly beat: (subscriber: Subscriber) => void
+  readonly rotate: (subscriber: Subscriber) => void
+  readonly onError: (error: unknown) => void
+}
+
+/** Looks at a stalled peer this many times within its time-out, so that it ends close to it. */
+const looks = 4
+
+/** Keeps streams alive and lets them end in time: heartbeats, stalled peers, rotations, expiries. */
+export class Pulse {
+  readonly #options: PulseOptions
+  readonly #wheel: Wheel<Subscriber>
+
+  constructor(options: PulseOptions) {
+    this.#options = options
+    this.#wheel = new Wheel((subscriber) => {
+      try {
+        this.#check(subscriber, performance.now())
+      } catch (error) {
+        options.onError(error)
+        subscriber.close('error')
+      }
+    })
+  }
+
+  watch(subscriber: Subscriber): void {
+    this.#schedule(subscriber)
+  }
+
+  forget(subscriber: Subscriber): void {
+    this.#wheel.remove(subscriber)
+  }
+
+  /** The peer left bytes unread: from now on it has `dispatchTimeoutMs` to take some. */
+  stuck(subscriber: Subscriber): void {
+    subscriber.stuckSinceMs = performance.now()
+    subscriber.stuckAtBytes = subscriber.takenBytes
+    this.#schedule(subscriber)
+  }
+
+  drained(subscriber: Subscriber): void {
+    if (subscriber.pendingBytes === 0) subscriber.stuckSinceMs = 0
+  }
+
+  close(): void {
+    this.#wheel.close()
+  }
+
+  #check(subscriber: Subscriber, nowMs: number): void {
+    if (subscriber.endAtMs - nowMs < slotMs) return this.#options.rotate(subscriber)
+    if (this.#isStalled(subscriber, nowMs)) return subscriber.close('stalled')
+    const { heartbeatMs } = this.#options
+    const isIdle = nowMs - subscriber.lastWriteMs > heartbeatMs - slotMs
+    if (heartbeatMs > 0 && isIdle && subscriber.pendingBytes === 0) this.#options.beat(subscriber)
+    this.#schedule(subscriber)
+  }
+
+  #isStalled(subscriber: Subscriber, nowMs: number): boolean {
+    const { dispatchTimeoutMs } = this.#options
+    if (subscriber.stuckSinceMs === 0 || dispatchTimeoutMs === 0) return false
+    if (subscriber.takenBytes !== subscriber.stuckAtBytes) {
+      subscriber.stuckAtBytes = subscriber.takenBytes
+      subscriber.stuckSinceMs = nowMs
+    }
+    return nowMs - subscriber.stuckSinceMs > dispatchTimeoutMs - slotMs
+  }
+
+  #schedule(subscriber: Subscriber): void {
+    if (subscriber.state === 'closed') return
+    const { heartbeatMs, dispatchTimeoutMs } = this.#options
+    const nowMs = performance.now()
+    let atMs = subscriber.endAtMs
+    if (subscriber.stuckSinceMs > 0 && dispatchTimeoutMs > 0)
+      atMs = Math.min(atMs, nowMs + dispatchTimeoutMs / looks)
+    else if (heartbeatMs > 0) atMs = Math.min(atMs, Math.max(nowMs, subscriber.lastWriteMs) + heartbeatMs)
+    this.#wheel.schedule(subscriber, atMs)
+  }
+}

@@ -1,0 +1,76 @@
+import { HubError } from './errors.ts'
+import { isPlainText, utf8Length } from './text.ts'
+import type { Topic } from './topic.ts'
+import { UrlPattern } from './url-pattern/url-pattern.ts'
+
+/** The matcher types of draft-08 § 1.5, spelled as tokens and documents spell them. */
+export type MatchType = 'exact' | 'urlpattern'
+
+/** Bytes of UTF-8 that a matcher may have (draft-08 § 1.2). */
+export const maxMatcherBytes = 4096
+
+/**
+ * Says which topics somebody wants, or may have.
+ *
+ * `*` selects every topic, whatever the type. `key` is equal for matchers that select the same
+ * topics: type, pattern and, for a URL Pattern, its base.
+ */
+export interface Matcher {
+  readonly type: MatchType
+  readonly pattern: string
+  readonly key: string
+  readonly isAny: boolean
+  /** The URL that a URL Pattern, and the relative topics it looks at, are resolved against; else empty. */
+  readonly base: string
+  /** The compiled URL Pattern; undefined for exact matchers and for `*`. */
+  readonly urlPattern: UrlPattern | undefined
+  matches(topic: Topic): boolean
+}
+
+/**
+ * Compiles a matcher.
+ *
+ * @param base the hub's URL, against which a relative URL Pattern is resolved
+ * @throws HubError `invalid_matcher` when the pattern is too long, holds a control or formatting
+ *   character, or is no URL Pattern; its message never carries the compiler's text
+ */
+export function compileMatcher(type: MatchType, pattern: string, base: string): Matcher {
+  if (utf8Length(pattern) > maxMatcherBytes)
+    throw new HubError('invalid_matcher', `a matcher must be at most ${maxMatcherBytes} bytes long`)
+  if (!isPlainText(pattern))
+    throw new HubError('invalid_matcher', 'a matcher must not hold control or formatting characters')
+  if (pattern === '*') return anyTopic(type)
+  return type === 'exact' ? exact(pattern) : matching(pattern, base)
+}
+
+function anyTopic(type: MatchType): Matcher {
+  return { type, pattern: '*', key: `${type}:*`, isAny: true, base: '', urlPattern: undefined, matches: () => true }
+}
+
+function exact(pattern: string): Matcher {
+  return {
+    type: 'exact',
+    pattern,
+    key: `exact:${pattern}`,
+    isAny: false,
+    base: '',
+    urlPattern: undefined,
+    matches: (topic) => topic.value === pattern,
+  }
+}
+
+function matching(pattern: string, base: string): Matcher {
+  const urlPattern = UrlPattern.compile(pattern, base)
+  return {
+    type: 'urlpattern',
+    pattern,
+    key: `urlpattern:${base} ${pattern}`,
+    isAny: false,
+    base,
+    urlPattern,
+    matches: (topic) => {
+      const components = topic.components(base)
+      return components !== undefined && urlPattern.test(components)
+    },
+  }
+}

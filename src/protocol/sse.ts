@@ -1,0 +1,35 @@
+import type { Update } from './update.ts'
+
+/**
+ * Encodes an update as a Server-Sent Event: event, retry, id, one `data:` per line, blank line.
+ *
+ * CRLF, CR and LF each end a line, so nothing in the data can become a field of its own; ids and
+ * types were checked before (validateUpdate). See draft-08 § 1.3.
+ */
+export function encodeUpdate(update: Update): Buffer {
+  const event = update.type === '' ? '' : `event: ${update.type}\n`
+  const retry = update.retry === '' ? '' : `retry: ${update.retry}\n`
+  return Buffer.from(`${event}${retry}id: ${update.id}\n${dataLines(update.data)}\n`)
+}
+
+/** Bytes that `encodeUpdate` would need at most, without encoding: each line break may cost seven. */
+export function frameBytesAtMost(update: Update): number {
+  const lineBreaks = update.data.match(/[\r\n]/g)?.length ?? 0
+  const fields = update.type.length + update.retry.length + update.id.length
+  return 64 + 3 * fields + Buffer.byteLength(update.data) + 6 * lineBreaks
+}
+
+function dataLines(data: string): string {
+  if (!/[\r\n]/.test(data)) return `data: ${data}\n`
+  return `data: ${data.split(/\r\n|\r|\n/).join('\ndata: ')}\n`
+}
+
+/** An event that the hub itself makes (decision 4): type `mercure`, JSON data, no id of its own. */
+export function encodeHubEvent(document: { readonly type: string } & Record<string, unknown>): Buffer {
+  return Buffer.from(`event: mercure\ndata: ${JSON.stringify(document)}\n\n`)
+}
+
+/** A block without data: by the WHATWG algorithm it moves the client's cursor and dispatches nothing. */
+export function encodeCursorLine(cursor: string): string {
+  return `id: ${cursor}\n\n`
+}

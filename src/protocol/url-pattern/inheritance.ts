@@ -1,0 +1,51 @@
+import type { ComponentName, UrlComponents } from './components.ts'
+import { parseComponents } from './components.ts'
+import type { PatternStrings } from './constructor-string.ts'
+import { notAPattern } from './refusal.ts'
+
+/**
+ * From the least to the most specific. A pattern takes from its base what comes before the first
+ * component it names itself; it never takes a username or password.
+ */
+const specificity = [
+  'protocol',
+  'hostname',
+  'port',
+  'pathname',
+  'search',
+  'hash',
+] as const satisfies readonly ComponentName[]
+
+/** Completes the pattern strings of a relative pattern with those of its base (URL Pattern § 3.2). */
+export function inheritFrom(base: string, given: PatternStrings): PatternStrings {
+  const components = parseComponents(base)
+  if (components === undefined) throw notAPattern()
+  const result = { ...given }
+  for (const name of specificity) {
+    if (given[name] !== undefined) break
+    result[name] = escapePatternString(components[name])
+  }
+  if (given.pathname !== undefined)
+    result.pathname = resolvePathname(given.pathname, base, components)
+  return result
+}
+
+/** A relative path begins beside the last segment of the base's path, except under an opaque one. */
+function resolvePathname(pathname: string, base: string, components: UrlComponents): string {
+  if (isAbsolutePathname(pathname) || hasOpaquePath(base, components)) return pathname
+  const basePathname = escapePatternString(components.pathname)
+  return basePathname.slice(0, basePathname.lastIndexOf('/') + 1) + pathname
+}
+
+function isAbsolutePathname(pathname: string): boolean {
+  return /^[\\{]?\//.test(pathname)
+}
+
+function hasOpaquePath(base: string, { pathname }: UrlComponents): boolean {
+  return !pathname.startsWith('/') && !URL.canParse('./', base)
+}
+
+/** Takes from literal text whatever it would mean in a pattern. */
+function escapePatternString(text: string): string {
+  return text.replace(/[+*?:{}()\\]/g, '\\$&')
+}

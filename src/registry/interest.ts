@@ -1,0 +1,36 @@
+import { createHash } from 'node:crypto'
+import type { Entry } from '../log/log.ts'
+import type { Grants } from '../protocol/grants.ts'
+import type { Matcher } from '../protocol/matcher.ts'
+import { Topic } from '../protocol/topic.ts'
+import { TopicSet } from '../protocol/topic-set.ts'
+
+/** Longer keys are kept as their digest: a hundred matchers may be 400 KB of text. */
+const longKey = 128
+
+/**
+ * What a subscriber asked for, and may have. Subscribers with the same `key` receive the same.
+ *
+ * An update is delivered when a matcher selects one of its topics and, if it is private, a grant
+ * covers one of its topics, not necessarily the same (draft-08 § 1.5).
+ */
+export class Interest {
+  readonly matchers: readonly Matcher[]
+  readonly grants: Grants
+  readonly key: string
+  readonly #topics: TopicSet
+
+  constructor(matchers: readonly Matcher[], grants: Grants) {
+    this.matchers = matchers
+    this.grants = grants
+    this.#topics = new TopicSet(matchers)
+    const key = `${this.#topics.key}\n\n${grants.key}`
+    this.key = key.length <= longKey ? key : createHash('sha256').update(key).digest('base64url')
+  }
+
+  /** Whether an entry of the log is for this subscriber: the question that replays ask. */
+  covers({ update }: Entry): boolean {
+    const topics = update.topics.map((topic) => new Topic(topic))
+    return this.#topics.hasAnyOf(topics) && (!update.isPrivate || this.grants.mayReceive(topics))
+  }
+}
