@@ -26,10 +26,13 @@ const roles = ['publisher', 'subscriber'] as const
  */
 export class Keyring {
   readonly #issuers: ReadonlyMap<string, IssuerKeys>
+  readonly #roles: ReadonlySet<Role>
   readonly #sources: ReadonlySet<KeySource>
 
   private constructor(issuers: ReadonlyMap<string, IssuerKeys>, sources: ReadonlySet<KeySource>) {
     this.#issuers = issuers
+    const all = [...issuers.values()]
+    this.#roles = new Set(roles.filter((role) => all.some((keys) => keys[role] !== undefined)))
     this.#sources = sources
   }
 
@@ -56,7 +59,7 @@ export class Keyring {
   }
 
   hasKeys(role: Role): boolean {
-    return [...this.#issuers.values()].some((keys) => keys[role] !== undefined)
+    return this.#roles.has(role)
   }
 
   close(): void {

@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
+import type { Matcher } from '../protocol/matcher.ts'
 import type { Identity, Purpose, Verified } from './verifier.ts'
 
 /** Tokens that are remembered, and the bytes they may take together (estimated). */
@@ -49,12 +50,20 @@ export class TokenCache {
   }
 }
 
+/**
+ * Measured on Node 20: 2.0 KB for a token with two exact topics and a payload, 3 to 6 KB for a plain
+ * URL Pattern, up to 58 KB for one with a regular expression at its limit.
+ */
 function sizeOf({ grants }: Identity): number {
-  let bytes = 1024
-  for (const detail of grants.details) {
-    bytes += detail.payload === undefined ? 0 : 4 * JSON.stringify(detail.payload).length
-    for (const { pattern, urlPattern } of detail.topics)
-      bytes += 256 + 4 * pattern.length + (urlPattern === undefined ? 0 : 8 * 1024)
+  let bytes = 1280
+  for (const { payload, topics } of grants.details) {
+    bytes += payload === undefined ? 0 : 4 * JSON.stringify(payload).length
+    for (const topic of topics) bytes += 256 + 4 * topic.pattern.length + compiledSizeOf(topic)
   }
   return bytes
+}
+
+function compiledSizeOf({ pattern, urlPattern }: Matcher): number {
+  if (urlPattern === undefined) return 0
+  return pattern.includes('(') ? 64 * 1024 : 8 * 1024
 }

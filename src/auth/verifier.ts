@@ -77,7 +77,7 @@ export class Verifier {
   #keysOf(claims: Claims, role: Role): RoleKeySource {
     const keys = this.#keyring.keysOf(claims.issuer, role)
     if (keys === undefined)
-      throw invalidToken('issuer', `the issuer of the token is not trusted here as a ${role}'s`)
+      throw invalidToken('issuer', `the issuer of the token is not trusted here for ${role}s`)
     return keys
   }
 }

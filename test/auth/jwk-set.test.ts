@@ -11,6 +11,11 @@ function count(text: string, algorithm: string, keyId?: string): number {
   return JwkSet.parse(text).find({ algorithm, keyId }).length
 }
 
+/** A set of so many keys. */
+function keys(amount: number): string {
+  return setOf(...Array.from({ length: amount }, () => jwk(ec.publicKey)))
+}
+
 function holds(keys: readonly KeyObject[], key: KeyObject): boolean {
   return keys.length === 1 && keys.every((found) => found.equals(key))
 }
@@ -133,8 +138,6 @@ t.test('what is no set is refused', (t) => {
 })
 
 t.test('a set of 100 keys is read, one of 101 is refused', (t) => {
-  const keys = (amount: number) => setOf(...Array.from({ length: amount }, () => jwk(ec.publicKey)))
-
   t.equal(JwkSet.parse(keys(maxKeys)).size, 100)
   t.throws(() => JwkSet.parse(keys(maxKeys + 1)), {
     message: 'a JWK Set has at most 100 keys here',

@@ -35,6 +35,11 @@ export function grant(more: Record<string, unknown>): Record<string, unknown> {
   return { type: detailType, actions: ['publish', 'subscribe'], topics: [{ match: '*' }], ...more }
 }
 
+const longHashes = new Map([
+  ['HS384', 'sha384'],
+  ['HS512', 'sha512'],
+])
+
 /** Signs by hand, so that headers and payloads can be as wrong as a test wants. */
 export function hmacToken(
   claims: unknown,
@@ -42,7 +47,7 @@ export function hmacToken(
   key = secret,
 ): string {
   const signed = `${encode({ typ: 'at+jwt', alg: 'HS256', ...header })}.${encode(claims)}`
-  const hashName = { HS384: 'sha384', HS512: 'sha512' }[String(header['alg'])] ?? 'sha256'
+  const hashName = longHashes.get(String(header['alg'])) ?? 'sha256'
   return `${signed}.${createHmac(hashName, key).update(signed).digest('base64url')}`
 }
 
@@ -119,6 +124,11 @@ export async function outcome(
     if (!(error instanceof HubError)) throw error
     return { code: error.code, status: error.status, message: error.message }
   }
+}
+
+/** Who the request is taken for; a refusal fails the test. */
+export async function identified(auth: Authenticator, request: Presented): Promise<Identity> {
+  return auth.authenticate(request)
 }
 
 export const badToken = (message: string): Refusal => ({
