@@ -4,13 +4,12 @@ import { tooComplex } from './refusal.ts'
 export type Assertion = 'start' | 'end' | 'word-boundary' | 'no-word-boundary'
 
 /**
- * One instruction of a matching program. All go on at the next instruction; targets are relative,
- * so that code can be moved and copied.
+ * One instruction of a matching program. Targets are relative, so that code can be moved and copied.
  *
- * - `take` consumes one character of `set`; with `repeats`, as many more as one likes
- * - `split` goes on at `by`, too
- * - `jump` goes on at `by`, only
- * - `assert` goes on when the place is right
+ * - `take` consumes one character of `set` (with `repeats`, one or more), then goes on behind itself
+ * - `split` goes on behind itself and at `by`
+ * - `jump` goes on at `by`
+ * - `assert` goes on behind itself when it stands at the right place
  */
 export type Instruction =
   | { readonly op: 'take'; readonly set: CharacterSet; readonly repeats: boolean }
@@ -18,54 +17,52 @@ export type Instruction =
   | { readonly op: 'jump'; readonly by: number }
   | { readonly op: 'assert'; readonly assertion: Assertion }
 
-export type Code = readonly Instruction[]
-export type WritableCode = Instruction[]
+/** The code of one component; its end is where it accepts. */
+export type Code = Instruction[]
 
 /**
- * What one component's code may hold.
+ * What all components of a pattern may need together.
  *
- * Matching costs, for each character of a topic, one operation per 32 instructions and one per
- * branch (`split`, `jump`, `assert`) that is alive. A 4096-byte pattern cannot write more than 4096
- * instructions by hand; `(a{999}){999}` could order a million.
+ * For each character of a topic, matching costs one operation per 32 instructions and one per living
+ * branch (everything but `take`). In 4096 bytes nobody writes more than 4096 instructions by hand,
+ * but `(a{999}){999}` orders a million.
  */
 export const maxInstructions = 5000
-export const maxBranches = 1000
+export const maxBranches = 500
 
-/** Makes what follows `start` optional. */
-export function makeOptional(code: WritableCode, start: number): void {
+/** Makes the code from `start` on optional. */
+export function makeOptional(code: Code, start: number): void {
   const length = code.length - start
   if (length > 0) code.splice(start, 0, { op: 'split', by: length + 1 })
 }
 
-/** Lets what follows `start` occur again and again, at least once. */
-export function makeRepeating(code: WritableCode, start: number): void {
+/** Lets the code from `start` on occur once or more. */
+export function makeRepeating(code: Code, start: number): void {
   const length = code.length - start
   const first = code[start]
   if (length === 1 && first?.op === 'take') code[start] = { ...first, repeats: true }
   else if (length > 0) code.push({ op: 'split', by: -length })
 }
 
-/** Lets what follows `start` occur `min` to `max` times. */
-export function makeCounted(code: WritableCode, start: number, min: number, max: number): void {
+/** Lets the code from `start` on occur `min` to `max` times. */
+export function makeCounted(code: Code, start: number, min: number, max: number): void {
   const once = code.splice(start)
   if (once.length === 0 || max === 0) return
-  const copies = max === Infinity ? Math.max(min, 1) : max
-  if (start + copies * (once.length + 1) > maxInstructions) throw tooComplex()
+  const optional = max === Infinity ? 1 : max - min
+  if (start + min * once.length + optional * (once.length + 1) > maxInstructions) throw tooComplex()
 
   for (let count = 0; count < min; count++) code.push(...once)
-  if (max === Infinity) {
-    const last = min === 0 ? code.push(...once) && start : code.length - once.length
-    makeRepeating(code, last)
-    if (min === 0) makeOptional(code, start)
-    return
-  }
-  // Each optional copy skips to the very end: the fewer branches are alive at once, the cheaper.
-  for (let left = max - min; left > 0; left--) {
-    code.push({ op: 'split', by: left * (once.length + 1) }, ...once)
+  if (max !== Infinity) addOptionalCopies(code, once, max - min)
+  else if (min > 0) makeRepeating(code, code.length - once.length)
+  else {
+    code.push(...once)
+    makeRepeating(code, start)
+    makeOptional(code, start)
   }
 }
 
-/** Refuses code over the limits. */
-export function checkSize(code: Code): void {
-  if (code.length > maxInstructions) throw tooComplex()
+/** Each copy skips to the very end, so that few branches live at once. */
+function addOptionalCopies(code: Code, once: Code, copies: number): void {
+  for (let left = copies; left > 0; left--)
+    code.push({ op: 'split', by: left * (once.length + 1) }, ...once)
 }

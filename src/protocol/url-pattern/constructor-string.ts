@@ -147,7 +147,10 @@ class ConstructorStringParser {
   #fillSkippedComponents(next: State): void {
     const isBeforePathname = beforePathname.includes(this.#state)
     const toSearch = next === 'search' || next === 'hash'
-    if (beforeHostname.includes(this.#state) && (toSearch || next === 'port' || next === 'pathname'))
+    if (
+      beforeHostname.includes(this.#state) &&
+      (toSearch || next === 'port' || next === 'pathname')
+    )
       this.#result.hostname ??= ''
     if (isBeforePathname && toSearch) this.#result.pathname ??= this.#protocolIsSpecial ? '/' : ''
     if ((isBeforePathname || this.#state === 'pathname') && next === 'hash')

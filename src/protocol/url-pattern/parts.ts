@@ -19,7 +19,7 @@ export interface FixedText {
 
 export interface Group {
   readonly type: 'regexp' | 'segment-wildcard' | 'full-wildcard'
-  /** The source of a custom regexp; empty for wildcards. */
+  /** The source of a custom regexp; for wildcards whatever was written. */
   readonly value: string
   readonly modifier: Modifier
   readonly prefix: string
@@ -61,6 +61,7 @@ class PatternParser {
   readonly #tokens: readonly Token[]
   readonly #options: PatternOptions
   readonly #encode: EncodingCallback
+  readonly #segmentWildcard: string
   readonly #parts: Part[] = []
   readonly #names = new Set<string>()
   #index = 0
@@ -71,6 +72,7 @@ class PatternParser {
     this.#tokens = tokens
     this.#options = options
     this.#encode = encode
+    this.#segmentWildcard = segmentWildcardSource(options.delimiter)
   }
 
   parse(): readonly Part[] {
@@ -137,18 +139,17 @@ class PatternParser {
     }
     this.#claimName(name?.value ?? `${this.#nextNumericName++}`)
     this.#parts.push({
-      ...this.#groupBody(body),
+      type: this.#groupType(body),
+      value: body?.value ?? '',
       modifier,
       prefix: this.#encode(prefix),
       suffix: this.#encode(suffix),
     })
   }
 
-  #groupBody(body: Token | undefined): Pick<Group, 'type' | 'value'> {
-    if (body === undefined || body.value === segmentWildcardSource(this.#options.delimiter))
-      return { type: 'segment-wildcard', value: '' }
-    if (body.type === 'asterisk' || body.value === '.*') return { type: 'full-wildcard', value: '' }
-    return { type: 'regexp', value: body.value }
+  #groupType(body: Token | undefined): Group['type'] {
+    if (body === undefined || body.value === this.#segmentWildcard) return 'segment-wildcard'
+    return body.type === 'asterisk' || body.value === '.*' ? 'full-wildcard' : 'regexp'
   }
 
   #claimName(name: string): void {

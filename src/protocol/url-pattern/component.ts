@@ -1,0 +1,187 @@
+import { canonicalProtocol, specialSchemes } from './canonical.ts'
+import { anyButLineTerminators, literal, segmentOf } from './characters.ts'
+import { type Code, makeOptional, makeRepeating, maxInstructions } from './code.ts'
+import {
+  type EncodingCallback,
+  type FixedText,
+  type Group,
+  type Modifier,
+  type Part,
+  parsePatternString,
+  type PatternOptions,
+} from './parts.ts'
+import { Program } from './program.ts'
+import { notAPattern, tooComplex } from './refusal.ts'
+import { checkProperties, compileRegexp } from './regexp.ts'
+
+const defaultOptions: PatternOptions = { delimiter: '', prefix: '' }
+
+/**
+ * One compiled component: literal text, then perhaps something that varies, then literal text.
+ *
+ * `varying` is undefined when the whole component is literal (`prefix`), and `anything` for `*`.
+ */
+export class Component {
+  readonly prefix: string
+  readonly suffix: string
+  readonly varying: Program | 'anything' | undefined
+
+  constructor(prefix: string, suffix: string, varying?: Program | 'anything') {
+    this.prefix = prefix
+    this.suffix = suffix
+    this.varying = varying
+  }
+
+  matches(text: string): boolean {
+    const { prefix, suffix, varying } = this
+    if (varying === undefined) return text === prefix
+    const end = text.length - suffix.length
+    if (end < prefix.length || !text.startsWith(prefix) || !text.endsWith(suffix)) return false
+    if (varying === 'anything') return true
+    return varying.hasAssertions
+      ? varying.matches(text, 0, text.length)
+      : varying.matches(text, prefix.length, end)
+  }
+
+  /** The literal text that alone matches; undefined when there are others. */
+  get literal(): string | undefined {
+    return this.varying === undefined ? this.prefix : undefined
+  }
+}
+
+/** Compiles the pattern string of one component (URL Pattern § 1.5). */
+export function compileComponent(
+  input: string,
+  encode: EncodingCallback,
+  options: PatternOptions = defaultOptions,
+): Component {
+  const parts = parsePatternString(input, options, encode)
+  checkRegexps(parts)
+  const pieces = unfold(parts)
+  const prefix = isText(pieces.at(0)) ? pieces.shift() : undefined
+  const suffix = isText(pieces.at(-1)) ? pieces.pop() : undefined
+  const { delimiter } = options
+  return new Component(textOf(prefix), textOf(suffix), varying(prefix, pieces, suffix, delimiter))
+}
+
+export function compileProtocol(input: string): Component {
+  return compileComponent(input, canonicalProtocol)
+}
+
+export function matchesSpecialScheme(protocol: Component): boolean {
+  return specialSchemes.some((scheme) => protocol.matches(scheme))
+}
+
+/**
+ * All groups of a component become one regular expression in the standard, so V8 must accept them
+ * together: a name inside must not occur twice, not even by repetition.
+ */
+function checkRegexps(parts: readonly Part[]): void {
+  const groups = parts.flatMap((part) => {
+    if (part.type !== 'regexp') return []
+    const isRepeated = part.modifier === 'zero-or-more' || part.modifier === 'one-or-more'
+    const isWrapped = part.prefix !== '' || part.suffix !== ''
+    return isRepeated && isWrapped ? [part.value, part.value] : [part.value]
+  })
+  if (groups.length === 0) return
+  const source = groups.map((group) => `(${group})`).join('')
+  checkProperties(source)
+  try {
+    new RegExp(`^${source}$`, 'v')
+  } catch (cause) {
+    throw notAPattern(cause)
+  }
+}
+
+/** A group without modifier is its prefix, itself and its suffix; texts side by side are one text. */
+function unfold(parts: readonly Part[]): Part[] {
+  const unfolded: Part[] = []
+  for (const part of parts) {
+    if (part.modifier !== 'none') unfolded.push(part)
+    else if (part.type === 'fixed-text') appendText(unfolded, part.value)
+    else {
+      appendText(unfolded, part.prefix)
+      unfolded.push({
+        type: part.type,
+        value: part.value,
+        modifier: 'none',
+        prefix: '',
+        suffix: '',
+      })
+      appendText(unfolded, part.suffix)
+    }
+  }
+  return unfolded
+}
+
+function appendText(parts: Part[], text: string): void {
+  const last = isText(parts.at(-1)) ? parts.pop() : undefined
+  const value = textOf(last) + text
+  if (value !== '') parts.push({ type: 'fixed-text', value, modifier: 'none' })
+}
+
+function isText(part: Part | undefined): part is FixedText {
+  return part?.type === 'fixed-text' && part.modifier === 'none'
+}
+
+function textOf(part: Part | undefined): string {
+  return part?.type === 'fixed-text' ? part.value : ''
+}
+
+function varying(
+  prefix: Part | undefined,
+  parts: readonly Part[],
+  suffix: Part | undefined,
+  delimiter: string,
+): Program | 'anything' | undefined {
+  if (parts.length === 0) return undefined
+  // `.` leaves out line terminators, which no component of a URL can hold.
+  if (parts.every(isAnything)) return 'anything'
+  const code: Code = []
+  for (const part of parts) {
+    addPart(code, part, delimiter)
+    if (code.length > maxInstructions) throw tooComplex()
+  }
+  if (!code.some(({ op }) => op === 'assert')) return new Program(code)
+
+  const whole: Code = []
+  addText(whole, textOf(prefix))
+  whole.push(...code)
+  addText(whole, textOf(suffix))
+  return new Program(whole)
+}
+
+function isAnything(part: Part): boolean {
+  return part.type === 'full-wildcard' && part.prefix === '' && part.suffix === ''
+}
+
+function addPart(code: Code, part: Part, delimiter: string): void {
+  const start = code.length
+  if (part.type === 'fixed-text') addText(code, part.value)
+  else {
+    addText(code, part.prefix)
+    addBody(code, part, delimiter)
+    addText(code, part.suffix)
+  }
+  modify(code, start, part.modifier)
+}
+
+function addText(code: Code, text: string): void {
+  for (const char of text) code.push({ op: 'take', set: literal(char), repeats: false })
+}
+
+function addBody(code: Code, group: Group, delimiter: string): void {
+  const start = code.length
+  if (group.type === 'regexp') compileRegexp(group.value, code)
+  else if (group.type === 'segment-wildcard')
+    code.push({ op: 'take', set: segmentOf(delimiter), repeats: true })
+  else {
+    code.push({ op: 'take', set: anyButLineTerminators, repeats: true })
+    makeOptional(code, start)
+  }
+}
+
+function modify(code: Code, start: number, modifier: Modifier): void {
+  if (modifier === 'one-or-more' || modifier === 'zero-or-more') makeRepeating(code, start)
+  if (modifier === 'optional' || modifier === 'zero-or-more') makeOptional(code, start)
+}

@@ -1,0 +1,166 @@
+import { HubError } from '../errors.ts'
+import {
+  canonicalHash,
+  canonicalHostname,
+  canonicalIpv6Hostname,
+  canonicalOpaquePathname,
+  canonicalPassword,
+  canonicalPathname,
+  canonicalPort,
+  canonicalSearch,
+  canonicalUsername,
+  isDefaultPort,
+} from './canonical.ts'
+import { maxBranches, maxInstructions } from './code.ts'
+import {
+  type Component,
+  compileComponent,
+  compileProtocol,
+  matchesSpecialScheme,
+} from './component.ts'
+import type { ComponentName, UrlComponents } from './components.ts'
+import { parseConstructorString, type PatternStrings } from './constructor-string.ts'
+import { inheritFrom } from './inheritance.ts'
+import { notAPattern, tooComplex } from './refusal.ts'
+
+/**
+ * What an index can know of a pattern without trying it: the literal text that any URL it matches
+ * has. `protocol`, `hostname` and `port` are there when nothing in them varies; the pathname begins
+ * with `pathname` and ends with `pathnameSuffix`, or is `pathname` when `isWholePathname`.
+ */
+export interface LiteralPrefix {
+  readonly protocol?: string
+  readonly hostname?: string
+  readonly port?: string
+  readonly pathname: string
+  readonly isWholePathname: boolean
+  readonly pathnameSuffix: string
+}
+
+/**
+ * A pattern of the WHATWG URL Pattern standard (https://urlpattern.spec.whatwg.org/), case-sensitive,
+ * that matches in linear time.
+ *
+ * Where it is stricter than the standard it refuses, and never gives a pattern another meaning:
+ * look-around, back-references, inline modifiers and sets of strings in custom groups, and patterns
+ * beyond the limits in `code.ts` and `regexp.ts`.
+ */
+export class UrlPattern {
+  readonly literal: LiteralPrefix
+  readonly #components: Components
+
+  private constructor(components: Components) {
+    this.#components = components
+    this.literal = literalOf(components)
+  }
+
+  /**
+   * Compiles a constructor string such as `https://example.com/books/:id`.
+   *
+   * @param base the URL from which a relative pattern, that is one without a protocol, takes what it
+   *   does not say itself
+   * @throws HubError `invalid_matcher`
+   */
+  static compile(pattern: string, base: string): UrlPattern {
+    try {
+      const given = parseConstructorString(pattern.replace(/\p{Surrogate}/gu, '\ufffd'))
+      return UrlPattern.ofStrings(given.protocol === undefined ? inheritFrom(base, given) : given)
+    } catch (error) {
+      throw error instanceof HubError ? error : notAPattern(error)
+    }
+  }
+
+  /** Compiles one pattern string for each component; an absent one matches anything. */
+  static ofStrings(given: PatternStrings): UrlPattern {
+    const components = compileComponents(normalized(given))
+    checkSize(components)
+    return new UrlPattern(components)
+  }
+
+  /** True when the URL with these components matches. Never throws. */
+  test(url: UrlComponents): boolean {
+    const components = this.#components
+    return (
+      components.protocol.matches(url.protocol) &&
+      components.hostname.matches(url.hostname) &&
+      components.pathname.matches(url.pathname) &&
+      components.port.matches(url.port) &&
+      components.search.matches(url.search) &&
+      components.hash.matches(url.hash) &&
+      components.username.matches(url.username) &&
+      components.password.matches(url.password)
+    )
+  }
+}
+
+type Components = Readonly<Record<ComponentName, Component>>
+
+/** The last steps before compilation: leave out separators and default ports. */
+function normalized(given: PatternStrings): Required<PatternStrings> {
+  const strings: Required<PatternStrings> = { ...anything, ...given }
+  strings.protocol = strings.protocol.replace(/:$/, '')
+  strings.search = strings.search.replace(/^\?/, '')
+  strings.hash = strings.hash.replace(/^#/, '')
+  if (isDefaultPort(strings.protocol, strings.port)) strings.port = ''
+  return strings
+}
+
+const anything = {
+  protocol: '*',
+  username: '*',
+  password: '*',
+  hostname: '*',
+  port: '*',
+  pathname: '*',
+  search: '*',
+  hash: '*',
+} as const satisfies Record<ComponentName, string>
+
+function compileComponents(strings: Required<PatternStrings>): Components {
+  const protocol = compileProtocol(strings.protocol)
+  return {
+    protocol,
+    username: compileComponent(strings.username, canonicalUsername),
+    password: compileComponent(strings.password, canonicalPassword),
+    hostname: compileHostname(strings.hostname),
+    port: compileComponent(strings.port, canonicalPort),
+    pathname: compilePathname(strings.pathname, matchesSpecialScheme(protocol)),
+    search: compileComponent(strings.search, canonicalSearch),
+    hash: compileComponent(strings.hash, canonicalHash),
+  }
+}
+
+function compileHostname(hostname: string): Component {
+  const isIpv6 = /^[\\{]?\[/.test(hostname) && hostname.length > 1
+  const encode = isIpv6 ? canonicalIpv6Hostname : canonicalHostname
+  return compileComponent(hostname, encode, { delimiter: '.', prefix: '' })
+}
+
+/** Only the path of a special URL is sure to have segments. */
+function compilePathname(pathname: string, isSpecial: boolean): Component {
+  return isSpecial
+    ? compileComponent(pathname, canonicalPathname, { delimiter: '/', prefix: '/' })
+    : compileComponent(pathname, canonicalOpaquePathname)
+}
+
+function checkSize(components: Components): void {
+  let instructions = 0
+  let branches = 0
+  for (const { varying } of Object.values(components)) {
+    if (varying === undefined || varying === 'anything') continue
+    instructions += varying.instructions
+    branches += varying.branches
+  }
+  if (instructions > maxInstructions || branches > maxBranches) throw tooComplex()
+}
+
+function literalOf({ protocol, hostname, port, pathname }: Components): LiteralPrefix {
+  return {
+    ...(protocol.literal !== undefined && { protocol: protocol.literal }),
+    ...(hostname.literal !== undefined && { hostname: hostname.literal }),
+    ...(port.literal !== undefined && { port: port.literal }),
+    pathname: pathname.prefix,
+    isWholePathname: pathname.literal !== undefined,
+    pathnameSuffix: pathname.suffix,
+  }
+}
