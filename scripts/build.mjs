@@ -1,6 +1,14 @@
 // Builds dist/ when a source is newer than the last build. Plain JavaScript, because nothing is built yet.
 import { spawnSync } from 'node:child_process'
-import { cpSync, existsSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -19,14 +27,21 @@ export function build() {
   const sources = ['src', 'package.json', 'tsconfig.json'].map((name) => join(root, name))
   if (existsSync(stamp) && sources.every((source) => newestIn(source) < changedAt(stamp))) return
   rmSync(join(root, 'dist'), { recursive: true, force: true })
-  run(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', 'tsconfig.build.json'])
+  run(process.execPath, [
+    join(root, 'node_modules/typescript/bin/tsc'),
+    '-p',
+    'tsconfig.build.json',
+  ])
   mkdirSync(join(root, 'dist/src/page'), { recursive: true })
   cpSync(join(root, 'src/page/assets'), join(root, 'dist/src/page/assets'), { recursive: true })
   writeFileSync(stamp, '')
 }
 
 function run(command, args) {
-  const { status } = spawnSync(command, args, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] })
+  const { status } = spawnSync(command, args, {
+    cwd: root,
+    stdio: ['ignore', 'inherit', 'inherit'],
+  })
   if (status !== 0) process.exit(status ?? 1)
 }
 

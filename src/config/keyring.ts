@@ -4,6 +4,7 @@ import type { Values } from './options.ts'
 import { problem, quote } from './problem.ts'
 import type { IssuerSettings, RoleKeys } from './settings.ts'
 import type { Readings } from './sources.ts'
+import type { ReadValues } from './values.ts'
 
 /** Whose tokens the hub believes, and with which keys. */
 export interface Keyring {
@@ -13,13 +14,25 @@ export interface Keyring {
   readonly warnings: readonly string[]
 }
 
+/** The options that bring a key. */
+export const keyOptions = [
+  'publisher_jwt_key',
+  'publisher_jwks_uri',
+  'subscriber_jwt_key',
+  'subscriber_jwks_uri',
+] as const
+
 const playgroundIssuer = 'https://localhost'
 
 /**
  * Brings together the flat keys, which belong to each of the trusted issuers, and `issuers:` and
  * `legacy:` of the file.
  */
-export function readKeyring(values: Values, readings: Readings, file: FileIssuers): Keyring {
+export function readKeyring(
+  { values, failed }: ReadValues,
+  readings: Readings,
+  file: FileIssuers,
+): Keyring {
   const problems: string[] = [...file.problems]
   const flat = flatKeys(values, readings, problems)
   const isFileEmpty = readings.issuers === undefined && readings.legacy === undefined
@@ -29,7 +42,9 @@ export function readKeyring(values: Values, readings: Readings, file: FileIssuer
   const issuers = [...file.issuers, ...(hasKey(keys) ? ids.map((id) => issuer(id, keys)) : [])]
   const speaksLegacy = values.protocol_version_compatibility !== 0
   const areFlatKeysLegacy = speaksLegacy && isFileEmpty
-  if (hasKey(keys) && ids.length === 0 && !areFlatKeysLegacy)
+  const areIdsKnown =
+    !failed.has('trusted_issuers') && !failed.has('protocol_version_compatibility')
+  if (hasKey(keys) && ids.length === 0 && !areFlatKeysLegacy && areIdsKnown)
     problems.push(homelessKeys(speaksLegacy))
   return {
     issuers,
@@ -80,13 +95,7 @@ function flatPlaces(role: 'publisher' | 'subscriber', { given }: Readings): Plac
 
 /** Asked of the texts, not of the keys: a key with a mistake must not be replaced by the public one. */
 function areAnyGiven({ given }: Readings): boolean {
-  const names = [
-    'publisher_jwt_key',
-    'publisher_jwks_uri',
-    'subscriber_jwt_key',
-    'subscriber_jwks_uri',
-  ] as const
-  return names.some((name) => given.has(name))
+  return keyOptions.some((name) => given.has(name))
 }
 
 function trustedIds(values: Values, areKeysGiven: boolean): readonly string[] {

@@ -16,8 +16,11 @@ export interface Places {
   origin(field: keyof RoleFields): string | undefined
 }
 
+/** One key and its algorithm, as against a JWK Set. */
+export type StaticKeySettings = Extract<KeySettings, { kind: 'static' }>
+
 /** The key that opens every playground: public knowledge, worth nothing anywhere else. */
-export const developmentKey: KeySettings = {
+export const developmentKey: StaticKeySettings = {
   kind: 'static',
   key: '!ChangeThisMercureHubJWTSecretKey!',
   algorithm: 'HS256',

@@ -1,5 +1,5 @@
 import { readFileIssuers } from './issuers.ts'
-import { type Keyring, readKeyring } from './keyring.ts'
+import { keyOptions, type Keyring, readKeyring } from './keyring.ts'
 import type { OptionName, Values } from './options.ts'
 import { ConfigError } from './problem.ts'
 import { rules, startRules } from './rules.ts'
@@ -24,33 +24,35 @@ export interface Loaded {
  * @throws ConfigError with every problem there is
  */
 export function loadSettings(sources: Sources): Loaded {
-  return load(sources, [...rules, ...startRules])
+  const readings = readSources(sources)
+  return understand(readings, [...rules, ...startRules], readings.strangers)
 }
 
 /**
- * The same settings for commands that only talk to a hub: without keys, or with an exposed
- * playground, a hub would not start, but a command may well run.
+ * The same settings for commands that only talk to a hub. Where a hub would not start (no keys, an
+ * exposed playground, variables of the application beside it), a command may well run.
  *
  * @throws ConfigError with every problem there is
  */
 export function loadClientSettings(sources: Sources): Loaded {
-  return load(sources, rules)
+  return understand(readSources(sources), rules, [])
 }
 
-function load(sources: Sources, rulesToKeep: typeof rules): Loaded {
-  const readings = readSources(sources)
-  const { values, failed, problems } = readValues(readings.given)
-  const keyring = readKeyring(values, readings, readFileIssuers(readings))
-  const settings = settle(values, readings, keyring)
-  const isSound = (names: readonly OptionName[]) => !names.some((name) => failed.has(name))
-  const keyProblems = isSound(['protocol_version_compatibility', 'trusted_issuers'])
-    ? keyring.problems
-    : keyring.problems.filter((problem) => !problem.startsWith('trusted_issuers:'))
+function understand(
+  readings: Readings,
+  rulesToKeep: typeof rules,
+  strangers: readonly string[],
+): Loaded {
+  const read = readValues(readings.given)
+  const keyring = readKeyring(read, readings, readFileIssuers(readings))
+  const settings = settle(read.values, readings, keyring)
+  const isSound = (names: readonly OptionName[]) => !names.some((name) => read.failed.has(name))
+  const areKeysSound = keyring.problems.length === 0 && isSound(keyOptions)
   const broken = rulesToKeep
-    .filter((rule) => isSound(rule.options))
+    .filter((rule) => isSound(rule.options) && (areKeysSound || rule.isAboutKeys !== true))
     .map((rule) => rule.check(settings, readings.yesExpose))
     .filter((problem) => problem !== undefined)
-  const all = [...readings.problems, ...problems, ...keyProblems, ...broken]
+  const all = [readings.problems, strangers, read.problems, keyring.problems, broken].flat()
   if (all.length > 0) throw new ConfigError(all)
   return {
     settings,

@@ -8,16 +8,22 @@ export function didYouMean(word: string, candidates: Iterable<string>): string {
   return ranked[0] === undefined ? '' : ` (did you mean ${ranked[0].candidate}?)`
 }
 
-/** Levenshtein's distance: letters to insert, drop or replace. */
+/** Letters to insert, drop, replace, or swap with their neighbour (optimal string alignment). */
 function distanceBetween(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, index) => index)
-  for (const [i, letter] of [...a].entries()) {
+  let [before, row]: number[][] = [[], Array.from({ length: b.length + 1 }, (_, index) => index)]
+  for (let i = 0; i < a.length; i++) {
     const next = [i + 1]
     for (let j = 0; j < b.length; j++) {
-      const replaced = (row[j] ?? 0) + (letter === b[j] ? 0 : 1)
-      next.push(Math.min(replaced, (row[j + 1] ?? 0) + 1, (next[j] ?? 0) + 1))
+      const replaced = at(row, j) + (a[i] === b[j] ? 0 : 1)
+      const isSwap = i > 0 && j > 0 && a[i] === b[j - 1] && a[i - 1] === b[j]
+      const swapped = isSwap ? at(before, j - 1) + 1 : Infinity
+      next.push(Math.min(replaced, swapped, at(row, j + 1) + 1, at(next, j) + 1))
     }
-    row = next
+    ;[before, row] = [row, next]
   }
-  return row[b.length] ?? 0
+  return at(row, b.length)
+}
+
+function at(row: readonly number[] | undefined, index: number): number {
+  return row?.[index] ?? Infinity
 }

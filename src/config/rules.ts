@@ -7,6 +7,8 @@ import type { Settings } from './settings.ts'
 /** A rule between options. It is not asked when one of them is already known to be wrong. */
 interface Rule {
   readonly options: readonly OptionName[]
+  /** It speaks of keys, and is not asked when one of those is wrong. */
+  readonly isAboutKeys?: boolean
   /** The problem, or nothing when the rule holds. */
   readonly check: (settings: Settings, yesExpose: boolean) => string | undefined
 }
@@ -15,22 +17,18 @@ interface Rule {
 export const rules: readonly Rule[] = [
   { options: ['host', 'port', 'admin_host', 'admin_port'], check: twoListeners },
   { options: ['transport_url', 'workers'], check: sharedMemory },
-  { options: ['resource_identifier', 'public_urls', 'trusted_issuers'], check: ambiguousAudience },
+  {
+    options: ['resource_identifier', 'public_urls', 'trusted_issuers'],
+    isAboutKeys: true,
+    check: ambiguousAudience,
+  },
 ]
 
 /** What only a hub that starts needs. */
 export const startRules: readonly Rule[] = [
   {
-    options: [
-      'anonymous',
-      'playground',
-      'publisher_jwt_key',
-      'publisher_jwt_alg',
-      'publisher_jwks_uri',
-      'subscriber_jwt_key',
-      'subscriber_jwt_alg',
-      'subscriber_jwks_uri',
-    ],
+    options: ['anonymous', 'playground', 'protocol_version_compatibility'],
+    isAboutKeys: true,
     check: nobody,
   },
   { options: ['playground', 'host', 'admin_host', 'admin_port'], check: exposedPlayground },

@@ -38,6 +38,8 @@ export interface Readings {
   readonly file: string
   readonly yesExpose: boolean
   readonly problems: readonly string[]
+  /** `MERCURE_*` variables that are none of ours: a mistake in a hub's environment, usual in an application's. */
+  readonly strangers: readonly string[]
   readonly warnings: readonly string[]
 }
 
@@ -50,7 +52,7 @@ const serveFlags: Readonly<Record<string, FlagKind>> = {
 export function readSources({ argv, env, readFile = readText }: Sources): Readings {
   const flags = readCommandLine(argv)
   const environment = readEnvironment(env)
-  const path = flags.config ?? (environment.config as string | undefined)
+  const path = flags.config ?? environment.config
   const file = readConfigFile(path, readFile)
   return {
     given: new Map([...file.given, ...environment.given, ...flags.given]),
@@ -58,7 +60,8 @@ export function readSources({ argv, env, readFile = readText }: Sources): Readin
     legacy: file.legacy,
     file: path ?? '',
     yesExpose: flags.yesExpose,
-    problems: [...flags.problems, ...environment.problems, ...file.problems],
+    problems: [...flags.problems, ...file.problems],
+    strangers: environment.strangers,
     warnings: environment.warnings,
   }
 }
@@ -83,7 +86,7 @@ function readCommandLine(argv: readonly string[]) {
 
 function readEnvironment(env: Sources['env']) {
   const given = new Map<OptionName, Given>()
-  const problems: string[] = []
+  const strangers: string[] = []
   const warnings = [...warningsFor(env)]
   for (const [variable, value = ''] of Object.entries(env)) {
     const name = variable.startsWith('MERCURE_') ? variable.slice(8).toLowerCase() : ''
@@ -93,10 +96,10 @@ function readEnvironment(env: Sources['env']) {
     } else if (isOptionName(name) && variable === variableOf(name)) {
       given.set(name, { text: value, origin: variable })
     } else {
-      problems.push(unknown(variable, 'variable', name, value, variableOf))
+      strangers.push(unknown(variable, 'variable', name, value, variableOf))
     }
   }
-  return { given, config: env['MERCURE_CONFIG'] || undefined, problems, warnings }
+  return { given, config: env['MERCURE_CONFIG'] || undefined, strangers, warnings }
 }
 
 function readConfigFile(path: string | undefined, readFile: (path: string) => string) {

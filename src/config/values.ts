@@ -1,4 +1,5 @@
-import { type Option, type OptionName, optionNames, options, type Values } from './options.ts'
+import type { Option } from './option.ts'
+import { type OptionName, optionNames, options, type Values } from './options.ts'
 import { conceal, problem, quote } from './problem.ts'
 import type { Given, Readings } from './sources.ts'
 

@@ -7,7 +7,13 @@ export interface AllowedOrigins {
 }
 
 const methods = new Set(['GET', 'HEAD', 'POST', 'QUERY'])
-const requestHeaders = new Set(['authorization', 'cache-control', 'last-event-id', 'content-type', 'idempotency-key'])
+const requestHeaders = new Set([
+  'authorization',
+  'cache-control',
+  'last-event-id',
+  'content-type',
+  'idempotency-key',
+])
 const exposed = 'Link, Mercure-Last-Event-ID'
 
 /**

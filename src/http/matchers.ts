@@ -26,7 +26,10 @@ export function parseMatchers(form: Form, hubUrl: string): Matcher[] {
     form.getAll(name).map((pattern) => ({ type, pattern })),
   )
   if (wanted.length === 0)
-    throw new HubError('invalid_matcher', 'a subscription needs at least one "match" or "match_urlpattern" parameter')
+    throw new HubError(
+      'invalid_matcher',
+      'a subscription needs at least one "match" or "match_urlpattern" parameter',
+    )
   if (wanted.length > maxMatchers)
     throw new HubError('invalid_matcher', `a subscription may have at most ${maxMatchers} matchers`)
   return wanted.map(({ type, pattern }) => compileMatcher(type, pattern, hubUrl))
@@ -40,5 +43,8 @@ function refuseReserved(name: string): void {
     )
   const isKnown = parameters.some(([known]) => known === name)
   if (!isKnown && /^match/i.test(name))
-    throw new HubError('invalid_matcher', 'parameters that begin with "match" are reserved; known are match, match_exact and match_urlpattern')
+    throw new HubError(
+      'invalid_matcher',
+      'parameters that begin with "match" are reserved; known are match, match_exact and match_urlpattern',
+    )
 }

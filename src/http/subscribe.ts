@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Identity } from '../auth/authenticator.ts'
-import type { Hub, Start } from '../hub/hub.ts'
+import type { Hub } from '../hub/hub.ts'
 import { type Form, parseForm } from './form.ts'
 import { parseMatchers } from './matchers.ts'
 import { wireOf } from './wire.ts'
@@ -34,7 +34,9 @@ export async function subscribe(
   { identity, hubUrl, address }: Caller,
 ): Promise<void> {
   const query = parseForm(queryOf(request.raw.url ?? ''))
-  const body = Buffer.isBuffer(request.body) ? parseForm(request.body.toString('latin1')) : undefined
+  const body = Buffer.isBuffer(request.body)
+    ? parseForm(request.body.toString('latin1'))
+    : undefined
   const matchers = parseMatchers(query.with(body), hubUrl)
   const refusal = hub.refusal()
   if (refusal !== undefined) throw refusal
@@ -42,7 +44,8 @@ export async function subscribe(
   const requested = cursorOf(request, query, body)
   const start = requested === undefined ? undefined : await hub.locate(requested)
   void reply.headers(streamHeaders)
-  if (start !== undefined) void reply.header('mercure-last-event-id', asFieldValue(start.lastEventId))
+  if (start !== undefined)
+    void reply.header('mercure-last-event-id', asFieldValue(start.lastEventId))
   if (request.method === 'HEAD') return void reply.send()
 
   const { tokenHash, expiresAtMs } = identity
@@ -78,7 +81,11 @@ function queryOf(url: string): string {
  * The cursor a client sends: the `Last-Event-ID` field, else the parameter of the query, else of the
  * body. Empty when it is there and says nothing; undefined when there is none.
  */
-function cursorOf(request: FastifyRequest, query: Form, body: Form | undefined): string | undefined {
+function cursorOf(
+  request: FastifyRequest,
+  query: Form,
+  body: Form | undefined,
+): string | undefined {
   const field = request.headers['last-event-id']
   const candidates = [
     field === undefined ? undefined : fromFieldValue(String(field)),
@@ -91,7 +98,9 @@ function cursorOf(request: FastifyRequest, query: Form, body: Form | undefined):
 /** Field values travel as bytes: UTF-8 when they are valid, as browsers send them (decision 6). */
 function fromFieldValue(value: string): string {
   try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(Buffer.from(value, 'latin1'))
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(
+      Buffer.from(value, 'latin1'),
+    )
   } catch {
     return value
   }

@@ -4,7 +4,7 @@ import { type Cursor, earliest, formatPosition, parseCursor } from '../protocol/
 import { HubError } from '../protocol/errors.ts'
 import type { Grants } from '../protocol/grants.ts'
 import type { Matcher } from '../protocol/matcher.ts'
-import { encodeCursorLine, encodeHubEvent } from '../protocol/sse.ts'
+import { encodeCursorLine, encodeHubEvent, frameBytesAtMost } from '../protocol/sse.ts'
 import { Topic } from '../protocol/topic.ts'
 import { type UpdateDraft, validateUpdate } from '../protocol/update.ts'
 import { Interest } from '../registry/interest.ts'
@@ -28,6 +28,8 @@ export interface HubOptions {
   /** Bytes that may wait for one subscriber. */
   readonly subscriberBufferBytes: number
   readonly maxSubscribers: number
+  /** Bytes that one update may take on the wire: a line break of its data takes seven there. */
+  readonly maxFrameBytes: number
   readonly registryShards: number
   readonly matchCacheEntries: number
   /** Whether streams carry blocks without data that move the client's cursor. */
@@ -123,16 +125,24 @@ export class Hub implements Host {
   async publish(draft: UpdateDraft, grants: Grants, hubUrl: string): Promise<string> {
     validateUpdate(draft, hubUrl)
     if (!grants.mayPublish(draft.topics.map((topic) => new Topic(topic))))
-      throw new HubError('insufficient_scope', 'the token does not grant publishing to every topic of the update')
+      throw new HubError(
+        'insufficient_scope',
+        'the token does not grant publishing to every topic of the update',
+      )
     const id = draft.id === undefined || draft.id === '' ? `urn:uuid:${uuidv7()}` : draft.id
-    await this.#log.append([{ ...draft, id }])
+    const update = { ...draft, id }
+    const { maxFrameBytes } = this.#options
+    if (maxFrameBytes > 0 && frameBytesAtMost(update) > maxFrameBytes)
+      throw new HubError('too_large', 'the update has too many line breaks to be sent')
+    await this.#log.append([update])
     this.#observer.published(1)
     return id
   }
 
   /** Resolves the cursor of a request; `undefined` stands for an empty one, which asks for no replay. */
   async locate(requested: string): Promise<Start> {
-    if (requested === '') return { position: this.#log.head, lastEventId: this.#log.lastId ?? earliest }
+    if (requested === '')
+      return { position: this.#log.head, lastEventId: this.#log.lastId ?? earliest }
     const position = await this.#positionOf(parseCursor(requested))
     if (position === undefined)
       return { position: this.#log.first - 1, lastEventId: earliest, missing: requested }
@@ -149,10 +159,14 @@ export class Hub implements Host {
 
   /** Why no stream can be opened now; nothing when one can. */
   refusal(): HubError | undefined {
-    if (this.#isDraining) return new HubError('unavailable', 'the hub is shutting down; come back in a moment')
+    if (this.#isDraining)
+      return new HubError('unavailable', 'the hub is shutting down; come back in a moment')
     const { maxSubscribers } = this.#options
     if (maxSubscribers > 0 && this.#subscribers.size >= maxSubscribers)
-      return new HubError('unavailable', 'the hub serves as many subscribers as it may (max_subscribers)')
+      return new HubError(
+        'unavailable',
+        'the hub serves as many subscribers as it may (max_subscribers)',
+      )
     return undefined
   }
 
@@ -190,8 +204,11 @@ export class Hub implements Host {
     const now = performance.now()
     const { writeTimeoutMs } = this.#options
     const rotateAt =
-      writeTimeoutMs > 0 ? now + writeTimeoutMs * (0.8 + 0.2 * Math.random()) : Number.POSITIVE_INFINITY
-    const expireAt = expiresAtMs === undefined ? Number.POSITIVE_INFINITY : now + expiresAtMs - Date.now()
+      writeTimeoutMs > 0
+        ? now + writeTimeoutMs * (0.8 + 0.2 * Math.random())
+        : Number.POSITIVE_INFINITY
+    const expireAt =
+      expiresAtMs === undefined ? Number.POSITIVE_INFINITY : now + expiresAtMs - Date.now()
     return expireAt <= rotateAt
       ? { atMs: expireAt, reason: 'expired' }
       : { atMs: rotateAt, reason: 'rotated' }
@@ -216,7 +233,9 @@ export class Hub implements Host {
   #cursorLine(subscriber: Subscriber): string {
     if (!this.#options.cursorLines) return ''
     const isLive = subscriber.state === 'live'
-    const seen = isLive ? Math.max(subscriber.position, this.#dispatcher.delivered) : subscriber.position
+    const seen = isLive
+      ? Math.max(subscriber.position, this.#dispatcher.delivered)
+      : subscriber.position
     return encodeCursorLine(this.#cursorAt(seen))
   }
 
@@ -228,7 +247,8 @@ export class Hub implements Host {
     this.#observer.lost(entries)
     const requested = this.#cursorAt(this.#dispatcher.dispatched)
     const gap = encodeHubEvent({ type: 'gap', requested, resumed_after: earliest })
-    for (const subscriber of this.#subscribers) if (subscriber.state === 'live') subscriber.send(gap)
+    for (const subscriber of this.#subscribers)
+      if (subscriber.state === 'live') subscriber.send(gap)
   }
 
   overflowed(subscriber: Subscriber): void {
@@ -277,7 +297,9 @@ export class Hub implements Host {
     const faults = [...this.#registry.verify()]
     for (const subscriber of this.#subscribers)
       if ((subscriber.state === 'live') !== (subscriber.cohort !== undefined))
-        faults.push(`a ${subscriber.state} subscriber ${subscriber.cohort ? 'has a' : 'has no'} cohort`)
+        faults.push(
+          `a ${subscriber.state} subscriber ${subscriber.cohort ? 'has a' : 'has no'} cohort`,
+        )
     if (faults.length > 0) {
       this.#observer.mismatched(faults)
       this.#registry.repair()

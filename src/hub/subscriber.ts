@@ -7,14 +7,7 @@ import type { Spoke } from './wheel.ts'
 
 /** Why a stream ended; also the `reason` label of `mercure_subscribers_closed_total`. */
 export type CloseReason =
-  | 'peer'
-  | 'slow'
-  | 'stalled'
-  | 'expired'
-  | 'rotated'
-  | 'drained'
-  | 'kicked'
-  | 'error'
+  'peer' | 'slow' | 'stalled' | 'expired' | 'rotated' | 'drained' | 'kicked' | 'error'
 
 /** A gap event and its framing may stand before what is sent. */
 const gapEventBytes = 8 * 1024

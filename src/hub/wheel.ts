@@ -77,7 +77,11 @@ export class Wheel<T extends Spoke> {
     const due = [...this.#slots.keys()].filter((slot) => slot <= now)
     try {
       for (const slot of due)
-        for (let spoke = this.#slots.get(slot); spoke !== undefined; spoke = this.#slots.get(slot)) {
+        for (
+          let spoke = this.#slots.get(slot);
+          spoke !== undefined;
+          spoke = this.#slots.get(slot)
+        ) {
           this.remove(spoke)
           this.#check(spoke)
         }

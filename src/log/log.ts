@@ -82,7 +82,11 @@ export interface AppendOptions {
 }
 
 export type Appended =
-  | { readonly outcome: 'stored' | 'repeated'; readonly ids: readonly string[]; readonly position: number }
+  | {
+      readonly outcome: 'stored' | 'repeated'
+      readonly ids: readonly string[]
+      readonly position: number
+    }
   | { readonly outcome: 'conflict' | 'refused' }
 
 export type LogHealth = { readonly ok: true } | { readonly ok: false; readonly reason: string }

@@ -87,10 +87,14 @@ export class MemoryLog implements Log {
         return { ...before.appended, outcome: 'repeated' } as Appended
       }
     }
-    if (mark !== undefined && this.#marks.get(mark.name) !== mark.from) return { outcome: 'refused' }
+    if (mark !== undefined && this.#marks.get(mark.name) !== mark.from)
+      return { outcome: 'refused' }
     if (this.#once.size >= maxRemembered || this.#marks.size >= maxRemembered)
       if (once !== undefined || mark !== undefined)
-        throw new HubError('unavailable', 'too many idempotency keys are remembered; try again later')
+        throw new HubError(
+          'unavailable',
+          'too many idempotency keys are remembered; try again later',
+        )
 
     for (const update of updates) this.#store(update, nowMs)
     const ids = updates.map((update) => update.id)

@@ -38,13 +38,24 @@ export function compileMatcher(type: MatchType, pattern: string, base: string): 
   if (utf8Length(pattern) > maxMatcherBytes)
     throw new HubError('invalid_matcher', `a matcher must be at most ${maxMatcherBytes} bytes long`)
   if (!isPlainText(pattern))
-    throw new HubError('invalid_matcher', 'a matcher must not hold control or formatting characters')
+    throw new HubError(
+      'invalid_matcher',
+      'a matcher must not hold control or formatting characters',
+    )
   if (pattern === '*') return anyTopic(type)
   return type === 'exact' ? exact(pattern) : matching(pattern, base)
 }
 
 function anyTopic(type: MatchType): Matcher {
-  return { type, pattern: '*', key: `${type}:*`, isAny: true, base: '', urlPattern: undefined, matches: () => true }
+  return {
+    type,
+    pattern: '*',
+    key: `${type}:*`,
+    isAny: true,
+    base: '',
+    urlPattern: undefined,
+    matches: () => true,
+  }
 }
 
 function exact(pattern: string): Matcher {

@@ -13,10 +13,11 @@ export function encodeUpdate(update: Update): Buffer {
 }
 
 /** Bytes that `encodeUpdate` would need at most, without encoding: each line break may cost seven. */
-export function frameBytesAtMost(update: Update): number {
-  const lineBreaks = update.data.match(/[\r\n]/g)?.length ?? 0
-  const fields = update.type.length + update.retry.length + update.id.length
-  return 64 + 3 * fields + Buffer.byteLength(update.data) + 6 * lineBreaks
+export function frameBytesAtMost({ type, retry, id, data }: Update): number {
+  const lineBreaks = data.split(/[\r\n]/).length
+  return (
+    64 + 3 * (type.length + retry.length + id.length) + Buffer.byteLength(data) + 6 * lineBreaks
+  )
 }
 
 function dataLines(data: string): string {
@@ -25,7 +26,9 @@ function dataLines(data: string): string {
 }
 
 /** An event that the hub itself makes (decision 4): type `mercure`, JSON data, no id of its own. */
-export function encodeHubEvent(document: { readonly type: string } & Record<string, unknown>): Buffer {
+export function encodeHubEvent(
+  document: { readonly type: string } & Record<string, unknown>,
+): Buffer {
   return Buffer.from(`event: mercure\ndata: ${JSON.stringify(document)}\n\n`)
 }
 

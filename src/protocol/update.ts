@@ -43,7 +43,10 @@ function validateTopic(topic: string, hubUrl: string): void {
   validateField('topic', topic)
   if (topic === '*') throw new HubError('invalid_update', 'the topic "*" is reserved for matchers')
   if (isReserved(topic, hubUrl))
-    throw new HubError('invalid_update', `topics that resolve to ${hubPath} are reserved for the hub`)
+    throw new HubError(
+      'invalid_update',
+      `topics that resolve to ${hubPath} are reserved for the hub`,
+    )
 }
 
 function validateId(id: string): void {
@@ -54,12 +57,16 @@ function validateId(id: string): void {
 
 function validateType(type: string): void {
   validateField('type', type)
-  if (type === 'mercure') throw new HubError('invalid_update', 'the type "mercure" is reserved for the hub')
+  if (type === 'mercure')
+    throw new HubError('invalid_update', 'the type "mercure" is reserved for the hub')
 }
 
 function validateField(name: string, value: string): void {
   if (!isPlainText(value))
-    throw new HubError('invalid_update', `${name}: control and formatting characters are not allowed`)
+    throw new HubError(
+      'invalid_update',
+      `${name}: control and formatting characters are not allowed`,
+    )
   if (utf8Length(value) > maxFieldBytes)
     throw new HubError('too_large', `${name}: at most ${maxFieldBytes} bytes are allowed`)
 }

@@ -96,7 +96,8 @@ export class Cohort {
         continue
       }
       seated++
-      if (member.seat !== seat || member.cohort !== this) yield `member at seat ${seat} does not know it`
+      if (member.seat !== seat || member.cohort !== this)
+        yield `member at seat ${seat} does not know it`
     }
     if (seated !== this.#size) yield `cohort counts ${this.#size} members and seats ${seated}`
     if (seated === 0 && !this.#isInPass) yield 'an empty cohort was kept'

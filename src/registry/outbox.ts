@@ -62,7 +62,11 @@ export class Outbox {
   /** False when the bytes do not fit; nothing of them was written then. */
   write(bytes: Buffer): boolean {
     if (!this.hasRoomFor(bytes.length)) return false
-    if (this.#queue === undefined && bytes.length <= maxWriteBytes && this.#wire.pendingBytes < maxWriteBytes)
+    if (
+      this.#queue === undefined &&
+      bytes.length <= maxWriteBytes &&
+      this.#wire.pendingBytes < maxWriteBytes
+    )
       this.#wire.write(bytes)
     else this.#enqueue(bytes)
     return true

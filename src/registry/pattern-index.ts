@@ -115,7 +115,7 @@ function bucketsFor(pathname: string): readonly string[] {
 /** `/a/b/c` → `/`, `/a/`, `/a/b/`. */
 function directories(path: string): string[] {
   const found: string[] = []
-  for (let slash = path.indexOf('/'); slash >= 0 && found.length < maxDepth; ) {
+  for (let slash = path.indexOf('/'); slash >= 0 && found.length < maxDepth;) {
     found.push(path.slice(0, slash + 1))
     slash = path.indexOf('/', slash + 1)
   }

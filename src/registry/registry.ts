@@ -83,7 +83,8 @@ export class Registry {
     const faults = this.#shards.flatMap((shard) => [...shard.faults()])
     let members = 0
     for (const shard of this.#shards) for (const cohort of shard.cohorts()) members += cohort.size
-    if (members !== this.#size) faults.push(`the registry counts ${this.#size} members, its cohorts ${members}`)
+    if (members !== this.#size)
+      faults.push(`the registry counts ${this.#size} members, its cohorts ${members}`)
     return faults
   }
 
@@ -91,7 +92,8 @@ export class Registry {
   repair(): void {
     for (const shard of this.#shards) shard.repair()
     this.#size = 0
-    for (const shard of this.#shards) for (const cohort of shard.cohorts()) this.#size += cohort.size
+    for (const shard of this.#shards)
+      for (const cohort of shard.cohorts()) this.#size += cohort.size
   }
 
   #shardOf(key: string): Shard {

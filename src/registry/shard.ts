@@ -102,23 +102,29 @@ export class Shard {
     let indexed = 0
     for (const cohort of this.#cohorts.values()) {
       yield* cohort.faults()
-      for (const matcher of cohort.interest.matchers) if (!this.#isIndexed(matcher, cohort)) yield `a cohort is missing in the index of ${matcher.type}`
+      for (const matcher of cohort.interest.matchers)
+        if (!this.#isIndexed(matcher, cohort))
+          yield `a cohort is missing in the index of ${matcher.type}`
     }
     const owned = (cohort: Cohort) => this.#cohorts.get(cohort.interest.key) === cohort
-    for (const cohort of this.#anyTopic) if (!owned(cohort)) yield 'an orphan listens to every topic'
+    for (const cohort of this.#anyTopic)
+      if (!owned(cohort)) yield 'an orphan listens to every topic'
     for (const [topic, cohort] of this.#topics.entries()) {
       indexed++
-      if (!owned(cohort) || !cohort.interest.matchers.some((one) => one.pattern === topic)) yield 'an orphan stands in the topic index'
+      if (!owned(cohort) || !cohort.interest.matchers.some((one) => one.pattern === topic))
+        yield 'an orphan stands in the topic index'
     }
     for (const [matcher, cohort] of this.#patterns.entries())
-      if (!owned(cohort) || !cohort.interest.matchers.some((one) => one.key === matcher.key)) yield 'an orphan stands in the pattern index'
+      if (!owned(cohort) || !cohort.interest.matchers.some((one) => one.key === matcher.key))
+        yield 'an orphan stands in the pattern index'
     if (this.#cohorts.size === 0 && indexed > 0) yield 'an empty shard has index entries'
   }
 
   /** Builds the indexes anew from the cohorts, which own the truth. */
   repair(): void {
     for (const [topic, cohort] of [...this.#topics.entries()]) this.#topics.remove(topic, cohort)
-    for (const [matcher, cohort] of [...this.#patterns.entries()]) this.#patterns.remove(matcher, cohort)
+    for (const [matcher, cohort] of [...this.#patterns.entries()])
+      this.#patterns.remove(matcher, cohort)
     this.#anyTopic.clear()
     for (const cohort of [...this.#cohorts.values()]) {
       if (cohort.size === 0) this.#cohorts.delete(cohort.interest.key)
@@ -128,7 +134,8 @@ export class Shard {
 
   #isIndexed(matcher: Matcher, cohort: Cohort): boolean {
     if (matcher.isAny) return this.#anyTopic.has(cohort)
-    if (matcher.urlPattern === undefined) return this.#topics.get(matcher.pattern)?.has(cohort) === true
+    if (matcher.urlPattern === undefined)
+      return this.#topics.get(matcher.pattern)?.has(cohort) === true
     return this.#patterns.has(matcher, cohort)
   }
 }

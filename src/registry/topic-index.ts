@@ -24,6 +24,7 @@ export class TopicIndex {
   }
 
   *entries(): Generator<[string, Cohort]> {
-    for (const [topic, cohorts] of this.#cohorts) for (const cohort of cohorts) yield [topic, cohort]
+    for (const [topic, cohorts] of this.#cohorts)
+      for (const cohort of cohorts) yield [topic, cohort]
   }
 }

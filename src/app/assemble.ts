@@ -1,0 +1,99 @@
+import type { Logger } from 'pino'
+import { Authenticator } from '../auth/authenticator.ts'
+import { OriginList } from '../auth/origin.ts'
+import { isLocalOrigin } from '../config/loopback.ts'
+import type { Settings } from '../config/settings.ts'
+import type { AllowedOrigins } from '../http/cors.ts'
+import { Metrics } from '../http/metrics.ts'
+import type { PluginOptions } from '../http/plugin.ts'
+import { Hub } from '../hub/hub.ts'
+import type { Log } from '../log/log.ts'
+import { openLog } from '../log/open.ts'
+
+/** A hub with everything it needs, assembled from settings, but not listening yet. */
+export interface Assembly {
+  readonly hub: Hub
+  readonly log: Log
+  readonly metrics: Metrics
+  /** What the HTTP plugin wants to know. */
+  readonly plugin: PluginOptions
+  /** Lets streams go over `drainMs`, then closes log and key sources. */
+  close(drainMs?: number): Promise<void>
+}
+
+/** What an assembly tells: pino's shape, so that pino fits; silent when embedded without one. */
+export type Teller = Pick<Logger, 'info' | 'warn' | 'error' | 'debug'>
+
+/**
+ * Opens log and keys and builds the hub on them.
+ *
+ * @throws Error with a sentence for the operator when the log or a key cannot be opened
+ */
+export async function assemble(settings: Settings, teller: Teller): Promise<Assembly> {
+  const metrics = new Metrics()
+  const authenticator = await Authenticator.open({
+    issuers: settings.issuers,
+    anonymous: settings.anonymous,
+    cookieName: settings.cookieName,
+    publishOrigins: settings.publishOrigins,
+    onFailure: (cause) => metrics.tokenRefused(cause),
+    onKeySource: (event) => teller.info(event, 'key source'),
+  })
+  const log = await openLog(settings.transportUrl, {
+    maxEntries: settings.historySize,
+    maxAgeMs: settings.historyMaxAgeMs,
+    maxBytes: settings.historyMaxBytes,
+  })
+  const hub = new Hub({
+    log,
+    heartbeatMs: settings.heartbeatMs,
+    writeTimeoutMs: settings.writeTimeoutMs,
+    dispatchTimeoutMs: settings.dispatchTimeoutMs,
+    subscriberBufferBytes: settings.subscriberBufferBytes,
+    maxSubscribers: settings.maxSubscribers,
+    registryShards: settings.registryShards,
+    matchCacheEntries: settings.topicMatcherCacheEntries,
+    cursorLines: settings.cursorLines,
+    maxFrameBytes: frameRoom * settings.maxRequestBodyBytes,
+    observer: metrics,
+  })
+  metrics.watch(hub, log)
+  return {
+    hub,
+    log,
+    metrics,
+    plugin: {
+      hub,
+      authenticator,
+      anonymous: settings.anonymous,
+      subscriptions: settings.subscriptions,
+      cookieName: settings.cookieName,
+      authorizationServers: settings.issuers
+        .filter((issuer) => issuer.authorizationServer)
+        .map((issuer) => issuer.id),
+      corsOrigins: originsOf(settings),
+      maxRequestBodyBytes: settings.maxRequestBodyBytes,
+      resourceIdentifier: settings.resourceIdentifier,
+      publicUrls: settings.publicUrls,
+      trustedProxies: settings.trustedProxies,
+      isLoopbackOnly: settings.playground,
+      onError: (error) => teller.error({ err: error.cause }, 'request failed'),
+    },
+    async close(drainMs) {
+      await hub.close(drainMs)
+      authenticator.close()
+    },
+  }
+}
+
+/** A line break costs seven bytes in a frame and one in a form; four times the body is what text needs. */
+const frameRoom = 4
+
+function originsOf({ corsOrigins, localOrigins }: Settings): AllowedOrigins | undefined {
+  if (corsOrigins.length === 0 && !localOrigins) return undefined
+  const listed = OriginList.parse(corsOrigins)
+  return {
+    allowsAny: listed.allowsAny,
+    allows: (origin) => listed.allows(origin) || (localOrigins && isLocalOrigin(origin)),
+  }
+}

@@ -1,0 +1,108 @@
+#!/usr/bin/env node
+import { readFileSync } from 'node:fs'
+import { didYouMean } from '../config/nearest.ts'
+import { ConfigError } from '../config/problem.ts'
+import { UsageError } from './arguments.ts'
+import { endQuietlyWithReader } from './output.ts'
+
+/** One command. Both parts are loaded when they are needed: a hub that starts has no use for the others. */
+interface Command {
+  readonly summary: string
+  help(): Promise<string>
+  run(argv: readonly string[]): Promise<number>
+}
+
+const commands: Readonly<Record<string, Command>> = {
+  serve: {
+    summary: 'runs the hub',
+    help: async () => (await import('../config/help.ts')).serveHelp(),
+    run: async (argv) => (await import('./serve.ts')).serve(argv),
+  },
+  token: {
+    summary: 'prints a signed token',
+    help: async () => (await import('./token.ts')).tokenHelp,
+    run: async (argv) => (await import('./token.ts')).token(argv),
+  },
+  publish: {
+    summary: 'publishes an update and prints its id',
+    help: async () => (await import('./publish.ts')).publishHelp,
+    run: async (argv) => (await import('./publish.ts')).publish(argv),
+  },
+  subscribe: {
+    summary: 'prints events as they come, and resumes by itself',
+    help: async () => (await import('./subscribe.ts')).subscribeHelp,
+    run: async (argv) => (await import('./subscribe.ts')).subscribe(argv),
+  },
+}
+
+const badUsage = 2
+
+async function main([name, ...argv]: readonly string[]): Promise<number> {
+  if (name === undefined || name === '--help' || name === '-h' || name === 'help')
+    return say(overview())
+  if (name === '--version') return say(`${version()}\n`)
+  const command = Object.hasOwn(commands, name) ? commands[name] : undefined
+  if (command === undefined) return refuse(name)
+  if (isAskedForHelp(argv)) return say(await command.help())
+  try {
+    return await command.run(argv)
+  } catch (error) {
+    if (!(error instanceof UsageError) && !(error instanceof ConfigError)) throw error
+    const lines = error.message.split('\n').map((line) => `cinnabar ${name}: ${line}\n`)
+    process.stderr.write(`${lines.join('')}"cinnabar ${name} --help" tells more\n`)
+    return badUsage
+  }
+}
+
+function overview(): string {
+  const lines = Object.entries(commands).map(
+    ([name, { summary }]) => `  ${name.padEnd(10)} ${summary}\n`,
+  )
+  return `Usage: cinnabar COMMAND [options]
+
+A Server-Sent Events hub that speaks the Mercure protocol.
+
+${lines.join('')}
+"cinnabar COMMAND --help" tells the options of a command; "cinnabar --version" the version.
+`
+}
+
+/** What follows `--` is no flag. */
+function isAskedForHelp(argv: readonly string[]): boolean {
+  const end = argv.indexOf('--')
+  const flags = end === -1 ? argv : argv.slice(0, end)
+  return flags.includes('--help') || flags.includes('-h')
+}
+
+function refuse(name: string): number {
+  const hint = didYouMean(name, Object.keys(commands))
+  const noun = name.startsWith('-') ? 'flag' : 'command'
+  process.stderr.write(`cinnabar: unknown ${noun} ${JSON.stringify(name)}${hint}\n`)
+  process.stderr.write('"cinnabar --help" lists the commands\n')
+  return badUsage
+}
+
+function say(text: string): number {
+  process.stdout.write(text)
+  return 0
+}
+
+/** From the package this file belongs to, built or not. */
+function version(): string {
+  for (const path of ['../../package.json', '../../../package.json']) {
+    const found = packageAt(new URL(path, import.meta.url))
+    if (found?.name === 'cinnabar') return String(found.version)
+  }
+  return 'unknown'
+}
+
+function packageAt(url: URL): { readonly name?: unknown; readonly version?: unknown } | undefined {
+  try {
+    return JSON.parse(readFileSync(url, 'utf8')) as { name?: unknown; version?: unknown }
+  } catch {
+    return undefined
+  }
+}
+
+endQuietlyWithReader()
+process.exitCode = await main(process.argv.slice(2))

@@ -1,0 +1,19 @@
+import { once } from 'node:events'
+
+/** Writes to stdout, and waits when whoever reads it is slower. */
+export async function print(text: string): Promise<void> {
+  if (!process.stdout.write(text)) await once(process.stdout, 'drain')
+}
+
+/** A sentence on stderr: stdout is for what was asked. */
+export function note(command: string, sentence: string): void {
+  process.stderr.write(`cinnabar ${command}: ${sentence}\n`)
+}
+
+/** `cinnabar … | head` is no failure: when stdout is gone, there is nobody left to tell. */
+export function endQuietlyWithReader(): void {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error
+    process.exit(0)
+  })
+}

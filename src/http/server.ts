@@ -1,0 +1,91 @@
+import type { AddressInfo, Socket } from 'node:net'
+import Fastify, { type FastifyInstance } from 'fastify'
+import { HubError } from '../protocol/errors.ts'
+import { asHubError, sendError } from './errors.ts'
+import { health } from './health.ts'
+import type { Metrics } from './metrics.ts'
+import { type PageOptions, page } from './page.ts'
+import { mercure, type PluginOptions } from './plugin.ts'
+
+/** Connections that may wait for the hub to accept them. */
+const backlog = 4096
+/** An idle connection is probed after this long, so that a peer that vanished is noticed. */
+const keepAliveProbeMs = 30_000
+
+export interface ServerOptions extends PluginOptions {
+  readonly host: string
+  readonly port: number
+  readonly maxHeaderBytes: number
+  /** The debugger page; absent when it is off. */
+  readonly page?: PageOptions | undefined
+}
+
+/** The public surface of a hub of its own: the protocol, health, and the debugger page. */
+export function hubServer(options: ServerOptions): FastifyInstance {
+  const app = bareServer(options.maxHeaderBytes)
+  health(app, options.hub)
+  void app.register(mercure, options)
+  if (options.page !== undefined) void app.register(page, options.page)
+  return app
+}
+
+/** The operators' surface: metrics and health, on a listener of its own. */
+export function adminServer(metrics: Metrics, options: PluginOptions): FastifyInstance {
+  const app = bareServer(16 * 1024)
+  health(app, options.hub)
+  app.get('/metrics', async (_request, reply) =>
+    reply.type(metrics.contentType).send(await metrics.text()),
+  )
+  return app
+}
+
+/** Starts listening and tells the URL. */
+export async function listen(app: FastifyInstance, host: string, port: number): Promise<string> {
+  await app.listen({ host, port, backlog })
+  const address = app.server.address() as AddressInfo
+  const name = address.family === 'IPv6' ? `[${address.address}]` : address.address
+  return `http://${name}:${address.port}`
+}
+
+function bareServer(maxHeaderSize: number): FastifyInstance {
+  const app = Fastify({
+    logger: false,
+    exposeHeadRoutes: true,
+    forceCloseConnections: true,
+    http: { maxHeaderSize, keepAlive: true, keepAliveInitialDelay: keepAliveProbeMs },
+    clientErrorHandler: refuseUnparsable,
+    frameworkErrors: (error, request, reply) =>
+      sendError(request as never, reply as never, asHubError(error), undefined),
+  })
+  app.setErrorHandler((error, request, reply) =>
+    sendError(request, reply, asHubError(error), undefined),
+  )
+  app.setNotFoundHandler((request, reply) =>
+    sendError(
+      request,
+      reply,
+      new HubError('not_found', 'there is nothing at this path'),
+      undefined,
+    ),
+  )
+  return app
+}
+
+/** What is no HTTP gets the status that says why, and the connection is closed. */
+function refuseUnparsable(error: Error & { code?: string }, socket: Socket): void {
+  if (socket.destroyed || !socket.writable) return
+  const [status, sentence] = unparsable(error.code)
+  const body = `${sentence}\n`
+  socket.end(
+    `HTTP/1.1 ${status}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`,
+  )
+  socket.destroySoon()
+}
+
+function unparsable(code: string | undefined): [status: string, sentence: string] {
+  if (code === 'HPE_HEADER_OVERFLOW')
+    return ['431 Request Header Fields Too Large', 'the header is larger than max_header_size']
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT')
+    return ['408 Request Timeout', 'the request took too long to arrive']
+  return ['400 Bad Request', 'the request is no valid HTTP']
+}
