@@ -76,6 +76,7 @@ export async function assemble(settings: Settings, teller: Teller): Promise<Asse
       resourceIdentifier: settings.resourceIdentifier,
       publicUrls: settings.publicUrls,
       trustedProxies: settings.trustedProxies,
+      needsAddress: settings.maxSubscribersPerAddress > 0,
       isLoopbackOnly: settings.playground,
       onError: (error) => teller.error({ err: error.cause }, 'request failed'),
     },

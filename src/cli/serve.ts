@@ -4,6 +4,7 @@ import type { Settings } from '../config/settings.ts'
 import { adminServer, hubServer, listen } from '../http/server.ts'
 import { assemble, type Assembly } from '../app/assemble.ts'
 import { openLogger } from './logger.ts'
+import { playgroundTokens } from './playground-token.ts'
 
 const configurationError = 2
 const runtimeFailure = 1
@@ -65,7 +66,13 @@ async function open(settings: Settings, { plugin, metrics }: Assembly): Promise<
     port: settings.port,
     maxHeaderBytes: settings.maxHeaderBytes,
     page: settings.debugger
-      ? { isPlayground: settings.playground, anonymous, subscriptions, cookieName }
+      ? {
+          isPlayground: settings.playground,
+          anonymous,
+          subscriptions,
+          cookieName,
+          tokenFor: playgroundTokens(settings),
+        }
       : undefined,
   })
   const url = await listen(hub, settings.host, settings.port)

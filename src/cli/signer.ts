@@ -43,7 +43,8 @@ export function signerFrom(
   { issuer, isLegacy }: { readonly issuer?: string | undefined; readonly isLegacy: boolean },
 ): Signer | NoSigner {
   if (!hasKeys(settings)) return playgroundSigner(issuer)
-  const chosen = settings.issuers.find(({ id }) => id === (issuer ?? id))
+  const named = settings.issuers.find(({ id }) => id === (issuer ?? id))
+  const chosen = isLegacy ? (named ?? settings.issuers[0]) : named // a 0.x token names no issuer
   const keys = isLegacy && hasAny(settings.legacyKeys) ? settings.legacyKeys : chosen
   if (keys === undefined) return noSuchIssuer(settings, issuer)
   const roles = rolesOf(wish)

@@ -94,7 +94,7 @@ function checkShape(content: unknown, file: string, problems: string[]): FileSha
         z.strictObject({
           id: z.string(),
           ...roles,
-          authorization_server: z.enum(['1', '0', 'true', 'false']).optional(),
+          authorization_server: z.enum(['0', '1', 'true', 'false']).optional(),
         }),
       )
       .optional(),

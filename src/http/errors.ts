@@ -16,7 +16,7 @@ export function sendError(
   const challenge = wwwAuthenticate(error.code, metadataUrl)
   if (challenge !== undefined) void reply.header('www-authenticate', challenge)
   if (status === 503 || status === 429) void reply.header('retry-after', retryAfterSeconds)
-  if (status === 413) void reply.header('connection', 'close')
+  if (status === 413 && request.raw.httpVersionMajor === 1) void reply.header('connection', 'close')
   void reply.code(status).header('cache-control', 'no-store')
   if (request.method === 'HEAD') void reply.send()
   else if (wantsJson(request)) {

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { BlockList, isIPv6 } from 'node:net'
 import type { TLSSocket } from 'node:tls'
+import { HubError } from '../protocol/errors.ts'
 import { hubPath } from '../protocol/reserved.ts'
 
 export const metadataPath = `/.well-known/oauth-protected-resource${hubPath}`
@@ -54,6 +55,7 @@ export class HubUrlResolver {
       ((request.socket as TLSSocket).encrypted === true ? 'https' : 'http')
     const host =
       (isForwarded ? firstOf(request.headers['x-forwarded-host']) : undefined) ??
+      authorityOf(request.url ?? '') ??
       firstOf(request.headers.host ?? (request.headers[':authority'] as string | undefined)) ??
       ''
     const name = `${scheme}://${host}`
@@ -104,6 +106,17 @@ export class HubUrlResolver {
     const plain = address.startsWith('::ffff:') ? address.slice(7) : address
     return this.#proxies.check(plain, isIPv6(plain) ? 'ipv6' : 'ipv4')
   }
+}
+
+/** What a request gets that was meant for somebody else. */
+export function misdirected(): HubError {
+  return new HubError('misdirected', 'this host is not one of the hub’s public URLs (public_urls)')
+}
+
+/** The authority of an absolute-form target, which stands above `Host` (RFC 9112 § 3.2.2). */
+function authorityOf(target: string): string | undefined {
+  if (target.startsWith('/')) return undefined
+  return /^https?:\/\/([^/?#]+)/i.exec(target)?.[1]
 }
 
 function isLoopbackName(hostname: string): boolean {

@@ -5,7 +5,7 @@ import { HubError } from '../protocol/errors.ts'
 import { hubPath } from '../protocol/reserved.ts'
 import { type AllowedOrigins, Cors } from './cors.ts'
 import { asHubError, sendError } from './errors.ts'
-import { type HubUrlOptions, HubUrlResolver, metadataPath } from './hub-urls.ts'
+import { type HubUrlOptions, HubUrlResolver, metadataPath, misdirected } from './hub-urls.ts'
 import { metadataDocument } from './metadata.ts'
 import { publish } from './publish.ts'
 import { subscribe } from './subscribe.ts'
@@ -21,11 +21,14 @@ export interface PluginOptions extends HubUrlOptions {
   readonly corsOrigins?: AllowedOrigins | undefined
   /** Bytes that a publish or QUERY body may have. */
   readonly maxRequestBodyBytes: number
+  /** Whether some limit or log line asks for the client's address; finding it costs 15 µs. */
+  readonly needsAddress: boolean
   /** Told about refusals that are the hub's own fault. */
   readonly onError: (error: HubError) => void
 }
 
-const securityHeaders = {
+/** Fields of every answer, refusals included. */
+export const securityHeaders = {
   'x-frame-options': 'DENY',
   'x-content-type-options': 'nosniff',
   'x-xss-protection': '1; mode=block',
@@ -58,6 +61,8 @@ export async function mercure(app: FastifyInstance, options: PluginOptions): Pro
   app.addHook('onRequest', (request, reply, done) => {
     void reply.headers(securityHeaders)
     cors?.allow(request, reply)
+    if (linesOf(request, 'host').length > 1)
+      return done(new HubError('invalid_request', 'there must be one Host header'))
     done(urls.resolve(request.raw).isMisdirected ? misdirected() : undefined)
   })
 
@@ -124,12 +129,12 @@ export async function mercure(app: FastifyInstance, options: PluginOptions): Pro
       method: ['GET', 'HEAD', 'QUERY'],
       url: hubPath,
       exposeHeadRoute: false,
-      onRequest: authenticated,
+      onRequest: [readAsForm, authenticated],
       handler: (request, reply) =>
         subscribe(hub, request, reply, {
           identity: identityOf(request),
           hubUrl: urls.resolve(request.raw).hubUrl,
-          address: urls.addressOf(request.raw),
+          address: options.needsAddress ? urls.addressOf(request.raw) : undefined,
         }),
     })
 
@@ -159,6 +164,15 @@ export async function mercure(app: FastifyInstance, options: PluginOptions): Pro
       },
     })
 
+  app.route({
+    method: [...app.supportedMethods],
+    url: `${hubPath}/*`,
+    exposeHeadRoute: false,
+    handler: async () => {
+      throw new HubError('not_found', 'there is nothing at this path')
+    },
+  })
+
   refuseOtherMethods(hubPath, hubMethods)
   if (hasMetadata) refuseOtherMethods(metadataPath, ['GET', 'HEAD'])
 
@@ -180,8 +194,11 @@ export async function mercure(app: FastifyInstance, options: PluginOptions): Pro
   }
 }
 
-function misdirected(): HubError {
-  return new HubError('misdirected', 'this host is not one of the hub’s public URLs (public_urls)')
+/** The body of a QUERY is a form, whatever its content type says, or when it has none (draft-08 § 1.4). */
+function readAsForm(request: FastifyRequest, _reply: FastifyReply, done: () => void): void {
+  if (request.method === 'QUERY')
+    request.raw.headers['content-type'] = 'application/x-www-form-urlencoded'
+  done()
 }
 
 /** All lines of a field: Node keeps the first of some and joins others. */

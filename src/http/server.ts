@@ -1,16 +1,20 @@
+import { METHODS } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { HubError } from '../protocol/errors.ts'
 import { asHubError, sendError } from './errors.ts'
 import { health } from './health.ts'
+import { HubUrlResolver } from './hub-urls.ts'
 import type { Metrics } from './metrics.ts'
 import { type PageOptions, page } from './page.ts'
-import { mercure, type PluginOptions } from './plugin.ts'
+import { mercure, type PluginOptions, securityHeaders } from './plugin.ts'
 
 /** Connections that may wait for the hub to accept them. */
 const backlog = 4096
 /** An idle connection is probed after this long, so that a peer that vanished is noticed. */
 const keepAliveProbeMs = 30_000
+/** A request may take this long to arrive, as with Node's own server; Fastify would wait for ever. */
+const requestTimeoutMs = 300_000
 
 export interface ServerOptions extends PluginOptions {
   readonly host: string
@@ -23,9 +27,12 @@ export interface ServerOptions extends PluginOptions {
 /** The public surface of a hub of its own: the protocol, health, and the debugger page. */
 export function hubServer(options: ServerOptions): FastifyInstance {
   const app = bareServer(options.maxHeaderBytes)
+  for (const method of METHODS)
+    if (!app.supportedMethods.includes(method) && method !== 'CONNECT') app.addHttpMethod(method)
   health(app, options.hub)
   void app.register(mercure, options)
-  if (options.page !== undefined) void app.register(page, options.page)
+  if (options.page !== undefined)
+    void app.register(page, { ...options.page, urls: new HubUrlResolver(options) })
   return app
 }
 
@@ -52,6 +59,7 @@ function bareServer(maxHeaderSize: number): FastifyInstance {
     logger: false,
     exposeHeadRoutes: true,
     forceCloseConnections: true,
+    requestTimeout: requestTimeoutMs,
     http: { maxHeaderSize, keepAlive: true, keepAliveInitialDelay: keepAliveProbeMs },
     clientErrorHandler: refuseUnparsable,
     frameworkErrors: (error, request, reply) =>
@@ -63,7 +71,7 @@ function bareServer(maxHeaderSize: number): FastifyInstance {
   app.setNotFoundHandler((request, reply) =>
     sendError(
       request,
-      reply,
+      reply.headers(securityHeaders),
       new HubError('not_found', 'there is nothing at this path'),
       undefined,
     ),

@@ -3,14 +3,16 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Identity } from '../auth/authenticator.ts'
 import type { Hub } from '../hub/hub.ts'
 import { type Form, parseForm } from './form.ts'
+import type { Wire } from '../registry/outbox.ts'
 import { parseMatchers } from './matchers.ts'
-import { wireOf } from './wire.ts'
+import { openWire } from './wire.ts'
 
 /** Who subscribes, as the plugin found out. */
 export interface Caller {
   readonly identity: Identity
   readonly hubUrl: string
-  readonly address: string
+  /** The client's address; undefined when no limit asks for it. */
+  readonly address: string | undefined
 }
 
 const streamHeaders = {
@@ -38,11 +40,12 @@ export async function subscribe(
     ? parseForm(request.body.toString('latin1'))
     : undefined
   const matchers = parseMatchers(query.with(body), hubUrl)
+  if (isQueued(reply.raw)) await itsTurn(reply.raw)
+  const requested = cursorOf(request, query, body)
+  const start = requested === undefined ? undefined : await hub.locate(requested)
   const refusal = hub.refusal()
   if (refusal !== undefined) throw refusal
 
-  const requested = cursorOf(request, query, body)
-  const start = requested === undefined ? undefined : await hub.locate(requested)
   void reply.headers(streamHeaders)
   if (start !== undefined)
     void reply.header('mercure-last-event-id', asFieldValue(start.lastEventId))
@@ -61,15 +64,24 @@ export async function subscribe(
     })
 }
 
-/** Writes the head and takes the connection from the framework; undefined when the client has gone. */
-function open(request: FastifyRequest, reply: FastifyReply): ReturnType<typeof wireOf> | undefined {
+/**
+ * A pipelined request waits until those before it are answered. Behind a stream that is never: then
+ * this is never resumed, and goes with its connection.
+ */
+function itsTurn(response: ServerResponse): Promise<void> {
+  return new Promise((resolve) => response.once('socket', () => resolve()))
+}
+
+function isQueued(response: ServerResponse): boolean {
+  return response.socket === null && !response.destroyed
+}
+
+/** Takes the connection from the framework; undefined when the client has gone meanwhile. */
+function open(request: FastifyRequest, reply: FastifyReply): Wire | undefined {
   reply.hijack()
   const response: ServerResponse = reply.raw
   if (response.destroyed || response.socket?.destroyed === true) return undefined
-  const isChunked = request.raw.httpVersionMajor === 1 && request.raw.httpVersionMinor === 1
-  response.writeHead(200, reply.getHeaders() as Record<string, string>)
-  response.flushHeaders()
-  return wireOf(response, isChunked)
+  return openWire(request.raw, response, reply.getHeaders())
 }
 
 function queryOf(url: string): string {

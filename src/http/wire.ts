@@ -1,24 +1,67 @@
 import { Http2ServerResponse } from 'node:http2'
-import type { ServerResponse } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Socket } from 'node:net'
 import type { Writable } from 'node:stream'
 import { type Framing, lastChunk } from '../registry/batch.ts'
 import type { Wire, WireListener } from '../registry/outbox.ts'
+import { letGo } from './let-go.ts'
+
+/** Fields of a response, as the framework collected them. */
+export type Head = Readonly<Record<string, number | string | string[] | undefined>>
 
 /**
- * The wire under a response whose head has been flushed.
+ * The wire of a stream that begins: 200 with the given fields, then whatever is written.
  *
- * HTTP/1 responses are written to their socket directly, with framing of our own: one buffer, shared
- * by every subscriber that gets the same batch. Anything else (HTTP/2, a stream of a test) goes
- * through the response.
+ * HTTP/1 streams are written to their socket directly, with framing of our own: one buffer, shared by
+ * every subscriber that gets the same batch. Anything else (HTTP/2, a stream of a test) goes through
+ * the response.
  */
-export function wireOf(response: ServerResponse | Http2ServerResponse, isChunked: boolean): Wire {
-  if (!(response instanceof Http2ServerResponse) && response.socket instanceof Socket)
-    return new SocketWire(response.socket, isChunked ? 'chunked' : 'plain')
-  return new StreamWire(response as unknown as Writable)
+export function openWire(
+  request: IncomingMessage,
+  response: ServerResponse | Http2ServerResponse,
+  head: Head,
+): Wire {
+  if (response instanceof Http2ServerResponse || !(response.socket instanceof Socket)) {
+    const stream = response as ServerResponse
+    stream.writeHead(200, { ...head })
+    stream.flushHeaders()
+    return new StreamWire(stream)
+  }
+  const framing = request.httpVersion === '1.1' ? 'chunked' : 'plain'
+  const { socket } = response
+  letGo(socket, response)
+  return new SocketWire(socket, framing, headBytes(head, framing))
+}
+
+/** The response's head; it travels in one packet with the first bytes of the stream. */
+function headBytes(head: Head, framing: Framing): Buffer {
+  let text = 'HTTP/1.1 200 OK\r\n'
+  for (const name in head)
+    for (const value of [head[name] ?? []].flat()) text += `${name}: ${value}\r\n`
+  text += `date: ${dateField()}\r\n`
+  text +=
+    framing === 'chunked'
+      ? 'connection: keep-alive\r\ntransfer-encoding: chunked\r\n\r\n'
+      : 'connection: close\r\n\r\n'
+  return Buffer.from(text, 'latin1') // fields travel as bytes (decision 6)
+}
+
+let dateText = ''
+let dateSecond = 0
+
+/** The `Date` field's value, made once per second. */
+function dateField(): string {
+  const nowMs = Date.now()
+  const second = Math.floor(nowMs / 1000)
+  if (second !== dateSecond) {
+    dateSecond = second
+    dateText = new Date(nowMs).toUTCString()
+  }
+  return dateText
 }
 
 const nothing = Buffer.alloc(0)
+const ignore = () => {}
 
 /** What Node's TCP and TLS handles tell about bytes on their way (feature-detected; Node 20, 22, 24). */
 interface Handle {
@@ -31,10 +74,13 @@ class SocketWire implements Wire {
   readonly #socket: Socket
   #listener: WireListener | undefined
   #isWaiting = false
+  /** The head, until something is written after it. */
+  #head: Buffer | undefined
 
-  constructor(socket: Socket, framing: Framing) {
+  constructor(socket: Socket, framing: Framing, head: Buffer) {
     this.#socket = socket
     this.framing = framing
+    this.#head = head
   }
 
   get pendingBytes(): number {
@@ -50,7 +96,8 @@ class SocketWire implements Wire {
   }
 
   write(bytes: Buffer): void {
-    this.#socket.write(bytes)
+    this.#socket.write(this.#head === undefined ? bytes : Buffer.concat([this.#head, bytes]))
+    this.#head = undefined
     if (this.#socket.writableLength > 0 && !this.#isWaiting) this.#waitUntilTaken()
   }
 
@@ -66,7 +113,7 @@ class SocketWire implements Wire {
   listen(listener: WireListener): void {
     this.#listener = listener
     this.#socket.on('close', () => listener.closed())
-    this.#socket.on('error', () => {}) // ECONNRESET is how browsers say goodbye; 'close' follows
+    this.#socket.on('error', ignore) // ECONNRESET is how browsers say goodbye; 'close' follows
   }
 
   /** 'drain' is only emitted above the high-water mark; the callback of an empty write always comes. */
@@ -119,6 +166,6 @@ class StreamWire implements Wire {
   listen(listener: WireListener): void {
     this.#listener = listener
     this.#stream.on('close', () => listener.closed())
-    this.#stream.on('error', () => {}) // 'close' follows
+    this.#stream.on('error', ignore) // 'close' follows
   }
 }

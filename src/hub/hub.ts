@@ -139,14 +139,18 @@ export class Hub implements Host {
     return id
   }
 
-  /** Resolves the cursor of a request; `undefined` stands for an empty one, which asks for no replay. */
+  /** Resolves the cursor of a request; an empty one asks for no replay, and is answered all the same. */
   async locate(requested: string): Promise<Start> {
-    if (requested === '')
-      return { position: this.#log.head, lastEventId: this.#log.lastId ?? earliest }
+    if (requested === '') return { position: this.#log.head, lastEventId: this.#headCursor() }
     const position = await this.#positionOf(parseCursor(requested))
     if (position === undefined)
       return { position: this.#log.first - 1, lastEventId: earliest, missing: requested }
     return { position, lastEventId: requested }
+  }
+
+  /** Where live begins. The newest update's id would tell a private one to anybody. */
+  #headCursor(): string {
+    return this.#log.head === 0 ? earliest : this.#cursorAt(this.#log.head)
   }
 
   async #positionOf(cursor: Cursor): Promise<number | undefined> {

@@ -78,8 +78,10 @@ export class Pulse {
     let atMs = subscriber.endAtMs
     if (subscriber.stuckSinceMs > 0 && dispatchTimeoutMs > 0)
       atMs = Math.min(atMs, nowMs + dispatchTimeoutMs / looks)
-    else if (heartbeatMs > 0)
-      atMs = Math.min(atMs, Math.max(nowMs, subscriber.lastWriteMs) + heartbeatMs)
+    else if (heartbeatMs > 0) {
+      const beatAtMs = subscriber.lastWriteMs + heartbeatMs
+      atMs = Math.min(atMs, beatAtMs > nowMs ? beatAtMs : nowMs + heartbeatMs)
+    }
     this.#wheel.schedule(subscriber, atMs)
   }
 }
