@@ -1,41 +1,69 @@
-// `npm test`: installs and builds what is stale, fetches the services the tests talk to, runs the tests.
-// Arguments are passed to tap: `npm test -- test/hub`.
-import { spawnSync } from 'node:child_process'
+// `npm test`: installs and builds what is stale, fetches the services that the tests talk to, runs the tests.
+// Arguments are passed on to tap: `npm test -- test/hub`.
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdirSync, readFileSync } from 'node:fs'
+import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { build, install } from './build.mjs'
 
-const services = [{ command: 'chromium', package: 'chromium', for: 'the browser tests' }]
+const services = [{ command: 'chromium', package: 'chromium', needs: 'the browser tests' }]
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const results = fileURLToPath(new URL('../.tap/results.tap', import.meta.url))
+const isMissing = ({ command }) =>
+  spawnSync('sh', ['-c', `command -v ${command}`], { stdio: 'ignore' }).status !== 0
 
 install()
 build()
-provideServices()
-const root = fileURLToPath(new URL('..', import.meta.url))
-const tap = fileURLToPath(new URL('../node_modules/tap/dist/esm/run.mjs', import.meta.url))
-const { status } = spawnSync(process.execPath, [tap, ...process.argv.slice(2)], {
-  cwd: root,
-  stdio: ['ignore', 'inherit', 'inherit'],
-})
-process.exit(status ?? 1)
+installServices(services.filter(isMissing))
+const missing = services.filter(isMissing)
+for (const { command, package: name, needs } of missing)
+  console.log(`skipping ${needs}: ${command} is not installed (on Debian: apt-get install ${name})`)
 
-function provideServices() {
-  const missing = services.filter((service) => !has(service.command))
-  if (missing.length === 0) return
-  const names = missing.map((service) => service.package)
-  const mayInstall = process.getuid?.() === 0 && has('apt-get')
-  if (mayInstall) {
-    spawnSync('apt-get', ['update', '-qq'], { stdio: 'ignore' })
-    const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
-    spawnSync('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...names], {
-      stdio: ['ignore', 'ignore', 'inherit'],
-      env,
-    })
-  }
-  for (const service of services.filter((one) => !has(one.command)))
-    console.log(
-      `${process.env.CI ? 'missing' : 'skipped'}: ${service.for}, because ${service.command} is not installed (Debian: apt-get install ${service.package})`,
-    )
+const status = await runTests()
+const { passed, failed, skipped } = summaryOf(readFileSync(results, 'utf8'))
+const isIncomplete = process.env.CI !== undefined && missing.length > 0
+console.log(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`)
+process.exit(isIncomplete ? 1 : status)
+
+/** Debian's packages, where we may install them. */
+function installServices(wanted) {
+  const hasApt = !isMissing({ command: 'apt-get' })
+  if (wanted.length === 0 || !hasApt || process.getuid?.() !== 0) return
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
+  const quiet = { stdio: ['ignore', 'ignore', 'inherit'], env }
+  spawnSync('apt-get', ['update', '-qq'], quiet)
+  const names = wanted.map((service) => service.package)
+  spawnSync('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...names], quiet)
 }
 
-function has(command) {
-  return spawnSync('sh', ['-c', `command -v ${command}`], { stdio: 'ignore' }).status === 0
+/** Runs tap. People get its own view; a log gets a line per file, and every failure with its reason. */
+async function runTests() {
+  mkdirSync(fileURLToPath(new URL('../.tap', import.meta.url)), { recursive: true })
+  const tap = fileURLToPath(new URL('../node_modules/tap/dist/esm/run.mjs', import.meta.url))
+  const isTerminal = process.stdout.isTTY
+  const reporter = isTerminal ? [] : ['--reporter=tap']
+  const child = spawn(
+    process.execPath,
+    [tap, ...reporter, `--output-file=${results}`, ...process.argv.slice(2)],
+    { cwd: root, stdio: ['ignore', isTerminal ? 'inherit' : 'pipe', 'inherit'] },
+  )
+  const ended = once(child, 'exit')
+  if (child.stdout !== null) {
+    let isReason = false
+    for await (const line of createInterface({ input: child.stdout })) {
+      isReason = /^\s*not ok/.test(line) || (isReason && !/^\s*(ok|#|\.\.\.)/.test(line))
+      if (isReason || /^(ok|not ok)/.test(line)) console.log(line)
+    }
+  }
+  const [code] = await ended
+  return code ?? 1
+}
+
+/** Counts what tap wrote last: `# { total: 255, pass: 254, skip: 1 }`. */
+function summaryOf(tapOutput) {
+  const counts = tapOutput.match(/^# \{ total: .*\}$/gm)?.at(-1) ?? ''
+  const count = (name) => Number(new RegExp(`\\b${name}: (\\d+)`).exec(counts)?.[1] ?? 0)
+  return { passed: count('pass'), failed: count('fail'), skipped: count('skip') + count('todo') }
 }
