@@ -1,9 +1,7 @@
 // `npm test`: installs and builds what is stale, fetches the services that the tests talk to, runs the tests.
 // Arguments are passed on to tap: `npm test -- test/hub`.
-import { spawn, spawnSync } from 'node:child_process'
-import { once } from 'node:events'
+import { spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync } from 'node:fs'
-import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { build, install } from './build.mjs'
 
@@ -21,7 +19,7 @@ const missing = services.filter(isMissing)
 for (const { command, package: name, needs } of missing)
   console.log(`skipping ${needs}: ${command} is not installed (on Debian: apt-get install ${name})`)
 
-const status = await runTests()
+const status = runTests()
 const { passed, failed, skipped } = summaryOf(readFileSync(results, 'utf8'))
 const isIncomplete = process.env.CI !== undefined && missing.length > 0
 console.log(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`)
@@ -39,26 +37,25 @@ function installServices(wanted) {
 }
 
 /** Runs tap. People get its own view; a log gets a line per file, and every failure with its reason. */
-async function runTests() {
+function runTests() {
   mkdirSync(fileURLToPath(new URL('../.tap', import.meta.url)), { recursive: true })
   const tap = fileURLToPath(new URL('../node_modules/tap/dist/esm/run.mjs', import.meta.url))
-  const isTerminal = process.stdout.isTTY
-  const reporter = isTerminal ? [] : ['--reporter=tap']
-  const child = spawn(
+  const reporter = `--reporter=${process.stdout.isTTY ? 'base' : 'silent'}`
+  const run = spawnSync(
     process.execPath,
-    [tap, ...reporter, `--output-file=${results}`, ...process.argv.slice(2)],
-    { cwd: root, stdio: ['ignore', isTerminal ? 'inherit' : 'pipe', 'inherit'] },
+    [tap, reporter, `--output-file=${results}`, ...process.argv.slice(2)],
+    { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] },
   )
-  const ended = once(child, 'exit')
-  if (child.stdout !== null) {
-    let isReason = false
-    for await (const line of createInterface({ input: child.stdout })) {
-      isReason = /^\s*not ok/.test(line) || (isReason && !/^\s*(ok|#|\.\.\.)/.test(line))
-      if (isReason || /^(ok|not ok)/.test(line)) console.log(line)
-    }
+  if (!process.stdout.isTTY) printDigest(readFileSync(results, 'utf8'))
+  return run.status ?? 1
+}
+
+function printDigest(tapOutput) {
+  let isReason = false
+  for (const line of tapOutput.split('\n')) {
+    isReason = /^\s*not ok/.test(line) || (isReason && !/^\s*(ok|#|\.\.\.)/.test(line))
+    if (isReason || /^(ok|not ok)/.test(line)) console.log(line)
   }
-  const [code] = await ended
-  return code ?? 1
 }
 
 /** Counts what tap wrote last: `# { total: 255, pass: 254, skip: 1 }`. */
