@@ -1,55 +1,41 @@
-/**
- * A set of code points, told by one-character ECMAScript: a class, an escape, a dot.
- *
- * V8 itself says what belongs to it, with the `v` flag of the standard, so that properties, nested
- * classes and set operations mean exactly what they mean elsewhere. One character at a time, its
- * engine has nothing to backtrack into.
- */
+/** Says whether a code point belongs to a set. */
+export type CharacterTest = (codePoint: number) => boolean
+
+/** A set of code points. */
 export class CharacterSet {
+  readonly has: CharacterTest
   /** The ASCII members; the components of a URL hold nothing else. */
-  readonly ascii: string
-  readonly #source: string
-  #matcher: RegExp | undefined
+  readonly ascii: readonly number[]
 
-  constructor(source: string, ascii: string = asciiMembers(source)) {
-    this.#source = source
-    this.ascii = ascii
-  }
-
-  has(codePoint: number): boolean {
-    this.#matcher ??= new RegExp(`^${this.#source}$`, 'v')
-    return this.#matcher.test(String.fromCodePoint(codePoint))
+  constructor(has: CharacterTest) {
+    this.has = has
+    this.ascii = asciiCodes.filter(has)
   }
 }
 
 /** How many code points ASCII has. */
 export const asciiSize = 128
 
-const ascii = String.fromCharCode(...Array.from({ length: asciiSize }, (_, code) => code))
+const asciiCodes: readonly number[] = Array.from({ length: asciiSize }, (_, code) => code)
 
-/** One call for all of ASCII: 10 µs, most of it for compiling the class. */
-function asciiMembers(source: string): string {
-  return ascii.match(new RegExp(source, 'gv'))?.join('') ?? ''
-}
+const lineTerminators: ReadonlySet<number> = new Set([0x0a, 0x0d, 0x2028, 0x2029])
 
-export const anyCharacter = new CharacterSet('[^]')
-export const anyButLineTerminators = new CharacterSet('.')
-
-/** The set of exactly `char`. */
-export function literal(char: string): CharacterSet {
-  return asciiLiterals[char.codePointAt(0) ?? 0] ?? newLiteral(char)
-}
-
-const asciiLiterals: readonly CharacterSet[] = Array.from(ascii, newLiteral)
-
-function newLiteral(char: string): CharacterSet {
-  const codePoint = char.codePointAt(0) ?? 0
-  return new CharacterSet(`\\u{${codePoint.toString(16)}}`, codePoint < asciiSize ? char : '')
-}
+/** `.` without the `s` flag. */
+export const anyButLineTerminators = new CharacterSet((code) => !lineTerminators.has(code))
 
 /** What `:name` takes: anything up to the delimiter, or anything when there is none. */
 export function segmentOf(delimiter: string): CharacterSet {
-  return segments.get(delimiter) ?? anyCharacter
+  if (delimiter === '/') return anyButSlash
+  return delimiter === '.' ? anyButDot : anyCharacter
 }
 
-const segments = new Map(['.', '/'].map((char) => [char, new CharacterSet(`[^\\${char}]`)]))
+const anyCharacter = new CharacterSet(() => true)
+const anyButSlash = new CharacterSet((code) => code !== 0x2f)
+const anyButDot = new CharacterSet((code) => code !== 0x2e)
+
+/** The set of exactly one code point. */
+export function single(codePoint: number): CharacterSet {
+  return asciiSingles[codePoint] ?? new CharacterSet((code) => code === codePoint)
+}
+
+const asciiSingles = asciiCodes.map((only) => new CharacterSet((code) => code === only))

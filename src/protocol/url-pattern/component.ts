@@ -1,6 +1,6 @@
 import { canonicalProtocol, specialSchemes } from './canonical.ts'
-import { anyButLineTerminators, literal, segmentOf } from './characters.ts'
-import { type Code, makeOptional, makeRepeating, maxInstructions } from './code.ts'
+import { anyButLineTerminators, segmentOf, single } from './characters.ts'
+import { type Code, makeOptional, makeRepeating } from './code.ts'
 import {
   type EncodingCallback,
   type FixedText,
@@ -11,8 +11,8 @@ import {
   type PatternOptions,
 } from './parts.ts'
 import { Program } from './program.ts'
-import { notAPattern, tooComplex } from './refusal.ts'
-import { checkProperties, compileRegexp } from './regexp.ts'
+import { notAPattern } from './refusal.ts'
+import { type CharacterSets, checkProperties, compileRegexp } from './regexp.ts'
 
 const defaultOptions: PatternOptions = { delimiter: '', prefix: '' }
 
@@ -138,10 +138,8 @@ function varying(
   // `.` leaves out line terminators, which no component of a URL can hold.
   if (parts.every(isAnything)) return 'anything'
   const code: Code = []
-  for (const part of parts) {
-    addPart(code, part, delimiter)
-    if (code.length > maxInstructions) throw tooComplex()
-  }
+  const sets: CharacterSets = new Map()
+  for (const part of parts) addPart(code, part, delimiter, sets)
   if (!code.some(({ op }) => op === 'assert')) return new Program(code)
 
   const whole: Code = []
@@ -155,24 +153,25 @@ function isAnything(part: Part): boolean {
   return part.type === 'full-wildcard' && part.prefix === '' && part.suffix === ''
 }
 
-function addPart(code: Code, part: Part, delimiter: string): void {
+function addPart(code: Code, part: Part, delimiter: string, sets: CharacterSets): void {
   const start = code.length
   if (part.type === 'fixed-text') addText(code, part.value)
   else {
     addText(code, part.prefix)
-    addBody(code, part, delimiter)
+    addBody(code, part, delimiter, sets)
     addText(code, part.suffix)
   }
   modify(code, start, part.modifier)
 }
 
 function addText(code: Code, text: string): void {
-  for (const char of text) code.push({ op: 'take', set: literal(char), repeats: false })
+  for (const char of text)
+    code.push({ op: 'take', set: single(char.codePointAt(0) ?? 0), repeats: false })
 }
 
-function addBody(code: Code, group: Group, delimiter: string): void {
+function addBody(code: Code, group: Group, delimiter: string, sets: CharacterSets): void {
   const start = code.length
-  if (group.type === 'regexp') compileRegexp(group.value, code)
+  if (group.type === 'regexp') compileRegexp(group.value, code, sets)
   else if (group.type === 'segment-wildcard')
     code.push({ op: 'take', set: segmentOf(delimiter), repeats: true })
   else {

@@ -7,7 +7,6 @@ export type PatternStrings = { -readonly [name in ComponentName]?: string }
 
 type State = 'init' | 'authority' | ComponentName
 
-/** Components in the order of a URL, with what an absent one becomes when a later one is given. */
 const beforePathname: readonly State[] = [
   'protocol',
   'authority',

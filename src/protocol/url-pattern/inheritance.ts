@@ -1,5 +1,4 @@
-import type { ComponentName, UrlComponents } from './components.ts'
-import { parseComponents } from './components.ts'
+import { type ComponentName, parseComponents } from './components.ts'
 import type { PatternStrings } from './constructor-string.ts'
 import { notAPattern } from './refusal.ts'
 
@@ -26,23 +25,24 @@ export function inheritFrom(base: string, given: PatternStrings): PatternStrings
     result[name] = escapePatternString(components[name])
   }
   if (given.pathname !== undefined)
-    result.pathname = resolvePathname(given.pathname, base, components)
+    result.pathname = resolvePathname(given.pathname, base, components.pathname)
   return result
 }
 
 /** A relative path begins beside the last segment of the base's path, except under an opaque one. */
-function resolvePathname(pathname: string, base: string, components: UrlComponents): string {
-  if (isAbsolutePathname(pathname) || hasOpaquePath(base, components)) return pathname
-  const basePathname = escapePatternString(components.pathname)
-  return basePathname.slice(0, basePathname.lastIndexOf('/') + 1) + pathname
+function resolvePathname(pathname: string, base: string, basePathname: string): string {
+  if (isAbsolutePathname(pathname) || hasOpaquePath(base)) return pathname
+  const directory = basePathname.slice(0, basePathname.lastIndexOf('/') + 1)
+  return escapePatternString(directory) + pathname
 }
 
 function isAbsolutePathname(pathname: string): boolean {
   return /^[\\{]?\//.test(pathname)
 }
 
-function hasOpaquePath(base: string, { pathname }: UrlComponents): boolean {
-  return !pathname.startsWith('/') && !URL.canParse('./', base)
+/** Nothing relative can be resolved against `data:text`. */
+function hasOpaquePath(base: string): boolean {
+  return !URL.canParse('./', base)
 }
 
 /** Takes from literal text whatever it would mean in a pattern. */

@@ -19,7 +19,8 @@ export interface Layout {
   readonly branchCount: number
   /** The target of each branch; a split goes on behind itself, too. */
   readonly targets: Int16Array
-  readonly assertions: ReadonlyMap<number, Assertion>
+  /** For each kind of assertion, where it stands. */
+  readonly assertions: ReadonlyMap<Assertion, Int32Array>
   readonly positions: Positions
 }
 
@@ -32,7 +33,7 @@ export function layOut(code: Code): Layout {
   const isBranch = new Int32Array(words)
   const isSplit = new Int32Array(words)
   const targets = new Int16Array(code.length)
-  const assertions = new Map<number, Assertion>()
+  const assertions = new Map<Assertion, Int32Array>()
   const positions = new Map<CharacterSet, number[]>()
   let branchCount = 0
   for (let at = 0; at < code.length; at++) {
@@ -45,7 +46,11 @@ export function layOut(code: Code): Layout {
     branchCount += instruction.op === 'split' && instruction.by < 0 ? 2 : 1
     addBits(isBranch, 0, [at])
     if (instruction.op === 'split') addBits(isSplit, 0, [at])
-    if (instruction.op === 'assert') assertions.set(at, instruction.assertion)
+    if (instruction.op === 'assert') {
+      const places = assertions.get(instruction.assertion) ?? new Int32Array(words)
+      addBits(places, 0, [at])
+      assertions.set(instruction.assertion, places)
+    }
     targets[at] = at + (instruction.op === 'assert' ? 1 : instruction.by)
   }
   const byCharacter = takersByCharacter(positions, words)
@@ -82,7 +87,7 @@ function takersByCharacter(positions: Positions, words: number): Pick<Layout, 't
   const takers = new Int32Array((Math.max(...classes) + 1) * words)
   const rows = classes.map((index) => index * words)
   for (const [set, places] of positions) {
-    const setRows = new Set(Array.from(set.ascii, (char) => rows[char.charCodeAt(0)]!))
+    const setRows = new Set(set.ascii.map((code) => rows[code]!))
     for (const row of setRows) addBits(takers, row, places)
   }
   return { takers, rows }
@@ -94,11 +99,11 @@ function characterClasses(sets: readonly CharacterSet[]): Int32Array {
   let count = 1
   for (const { ascii } of sets) {
     const parts = new Map<number, number>()
-    for (const char of ascii) {
-      const whole = classes[char.charCodeAt(0)]!
+    for (const code of ascii) {
+      const whole = classes[code]!
       const part = parts.get(whole) ?? count++
       parts.set(whole, part)
-      classes[char.charCodeAt(0)] = part
+      classes[code] = part
     }
   }
   const used = [...new Set(classes)]

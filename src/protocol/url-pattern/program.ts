@@ -1,15 +1,18 @@
+import { isWord } from './character-class.ts'
 import { asciiSize } from './characters.ts'
 import { type Assertion, type Code, maxInstructions } from './code.ts'
 import { addBits, type Layout, layOut } from './layout.ts'
+import { tooComplex } from './refusal.ts'
 
 /**
  * A matching program that says yes or no in one pass over the text, without ever going back.
  *
  * It is Thompson's simulation with one bit for each instruction: the instructions that wait for a
  * character are a bit set, and a character moves those that take it one place on (an `and`, a shift
- * and an `or` for every 32 of them). Branches are followed one by one, each at most once per
- * character. Thus time is O(text × (instructions / 32 + branches)), whatever the pattern says:
- * 4096 characters cost at most 8 ms with the limits in `code.ts` (bench/pattern-dos.ts).
+ * and an `or` for every 32 of them). Branches are followed one by one, at most twice per character.
+ * Thus time is O(text × (instructions / 32 + branches)), whatever the pattern says. With the limits
+ * in `code.ts`, the worst pattern we know needs 8 ms for 4000 characters, and 16 ms the first time,
+ * before the runtime has compiled this file (bench/pattern-dos.ts, Node 20).
  */
 export class Program {
   readonly instructions: number
@@ -19,6 +22,7 @@ export class Program {
   readonly #layout: Layout
 
   constructor(code: Code) {
+    if (code.length > maxInstructions) throw tooComplex()
     this.#layout = layOut(code)
     this.instructions = code.length
     this.branches = this.#layout.branchCount
@@ -90,8 +94,8 @@ function takersBeyondAscii(layout: Layout, character: number): Int32Array {
  * one at the latest finds nothing.
  */
 function followBranches(layout: Layout, waiting: Int32Array, previous: number, next: number): void {
-  const { words, isBranch, isSplit, targets, assertions } = layout
-  const hasAssertions = assertions.size > 0
+  const { words, isBranch, isSplit, targets } = layout
+  const blocked = failingAssertions(layout, previous, next)
   let first = 0
   while (first < words) {
     const start = first
@@ -99,6 +103,7 @@ function followBranches(layout: Layout, waiting: Int32Array, previous: number, n
     for (let word = start; word < words; word++) {
       let bits = waiting[word]!
       let left = isBranch[word]!
+      for (const places of blocked) left &= ~places[word]!
       for (let found = bits & left; found !== 0; found = bits & left) {
         left &= ~found
         const ahead = found & isSplit[word]!
@@ -106,7 +111,6 @@ function followBranches(layout: Layout, waiting: Int32Array, previous: number, n
         if (ahead < 0) waiting[word + 1]! |= 1
         for (; found !== 0; found &= found - 1) {
           const at = (word << 5) + 31 - Math.clz32(found & -found)
-          if (hasAssertions && !holds(assertions.get(at), previous, next)) continue
           const target = targets[at]!
           const there = target >> 5
           const bit = 1 << (target & 31)
@@ -122,16 +126,25 @@ function followBranches(layout: Layout, waiting: Int32Array, previous: number, n
   }
 }
 
-function holds(assertion: Assertion | undefined, previous: number, next: number): boolean {
-  if (assertion === undefined) return true
+/** Where the assertions stand that do not hold between `previous` and `next`. */
+function failingAssertions(
+  { assertions }: Layout,
+  previous: number,
+  next: number,
+): readonly Int32Array[] {
+  if (assertions.size === 0) return none
+  const failing: Int32Array[] = []
+  for (const [assertion, places] of assertions)
+    if (!holds(assertion, previous, next)) failing.push(places)
+  return failing
+}
+
+const none: readonly Int32Array[] = []
+
+function holds(assertion: Assertion, previous: number, next: number): boolean {
   if (assertion === 'start') return previous === outside
   if (assertion === 'end') return next === outside
   return (isWord(previous) !== isWord(next)) === (assertion === 'word-boundary')
-}
-
-/** What `\b` calls a word character: ASCII only, without the `i` flag. */
-function isWord(character: number): boolean {
-  return character < asciiSize && /\w/.test(String.fromCharCode(character))
 }
 
 function contains(set: Int32Array, at: number): boolean {

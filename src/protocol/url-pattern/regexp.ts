@@ -1,4 +1,5 @@
-import { anyButLineTerminators, CharacterSet, literal } from './characters.ts'
+import { characterSet, escapeSource } from './character-class.ts'
+import { anyButLineTerminators, type CharacterSet, single } from './characters.ts'
 import { type Assertion, type Code, makeCounted, maxInstructions } from './code.ts'
 import { refused, tooComplex } from './refusal.ts'
 
@@ -6,20 +7,22 @@ import { refused, tooComplex } from './refusal.ts'
  * Compiles the source of a custom regexp group, behind the code that is already there.
  *
  * V8 must have accepted the source with the `v` flag before (see `component.ts`): here stands only
- * what an accepted source means, and what of it we refuse. Single characters are left to V8
- * (`CharacterSet`); this file knows how they follow each other. Nothing recurses, so that depth costs
- * no stack.
+ * what an accepted source means, and what of it we refuse. Nothing recurses, so that depth costs no
+ * stack.
  */
-export function compileRegexp(source: string, code: Code): void {
-  new RegexpCompiler(source, code).compile()
+export function compileRegexp(source: string, code: Code, sets: CharacterSets): void {
+  new RegexpCompiler(source, code, sets).compile()
 }
 
+/** The sets that the groups of one component use, by their source. */
+export type CharacterSets = Map<string, CharacterSet>
+
 /**
- * Distinct character sets, and property escapes, that one group may use. Each costs V8 some 10 µs, a
- * property 40 µs: 800 of those in one pattern took 29 ms.
+ * Distinct character sets, and property escapes, that one component may use. V8 needs 40 µs for a
+ * property: 800 of them took 29 ms, before any of our limits could stop it.
  */
 const maxSets = 128
-const maxProperties = 32
+const maxProperties = 16
 
 /** Refuses a source that V8 alone would need milliseconds for. */
 export function checkProperties(source: string): void {
@@ -43,21 +46,19 @@ const assertions: Readonly<Record<string, Assertion>> = {
 
 const quantifier = /(?:([*+?])|\{(\d+)(,?)(\d*)\})\??/y
 const groupOpening = /\((?:\?:|\?<[^=!][^>]*>)?/y
-/** `\` and all that belongs to it; a pair of surrogate escapes is one code point. */
-const escape =
-  /\\(?:[pP]\{[^}]*\}|u\{[^}]*\}|ud[89ab][\da-f]{2}\\ud[c-f][\da-f]{2}|u[\da-f]{4}|x[\da-f]{2}|c[a-z]|.)/iy
 
 class RegexpCompiler {
   readonly #source: string
   readonly #code: Code
-  readonly #sets = new Map<string, CharacterSet>()
+  readonly #sets: CharacterSets
   readonly #levels: Level[] = []
   #level: Level
   #at = 0
 
-  constructor(source: string, code: Code) {
+  constructor(source: string, code: Code, sets: CharacterSets) {
     this.#source = source
     this.#code = code
+    this.#sets = sets
     this.#level = this.#newLevel()
   }
 
@@ -118,7 +119,7 @@ class RegexpCompiler {
   /** The source of the next thing that stands for one character, or for an assertion. */
   #atom(char: string): string {
     if (char === '[') return this.#characterClass()
-    if (char === '\\') return this.#consume(escape)
+    if (char === '\\') return this.#consume(escapeSource)
     this.#at++
     return char
   }
@@ -147,13 +148,13 @@ class RegexpCompiler {
   }
 
   #setOf(source: string): CharacterSet {
-    if (source.length === 1) return source === '.' ? anyButLineTerminators : literal(source)
+    if (source.length === 1)
+      return source === '.' ? anyButLineTerminators : single(source.charCodeAt(0))
     const known = this.#sets.get(source)
     if (known !== undefined) return known
     if (this.#sets.size === maxSets) throw tooComplex()
 
-    checkMeaning(source)
-    const set = new CharacterSet(source)
+    const set = characterSet(source)
     this.#sets.set(source, set)
     return set
   }
@@ -177,24 +178,5 @@ class RegexpCompiler {
     const text = token.exec(this.#source)?.[0] ?? this.#source.charAt(this.#at)
     this.#at += text.length
     return text
-  }
-}
-
-/** Refuses what is no set of characters: back-references, and sets of strings. */
-function checkMeaning(source: string): void {
-  for (const [text] of source.matchAll(/\\(?:[pP]\{[^}]*\}|.)/g)) {
-    if (/^\\[1-9k]/.test(text)) throw refused('back-references are not supported in a URL Pattern')
-    if (text === '\\q' || (text.length > 2 && !isOfCharacters(text)))
-      throw refused('sets of strings are not supported in a URL Pattern')
-  }
-}
-
-/** The `u` flag knows all properties of characters, and none of strings. */
-function isOfCharacters(property: string): boolean {
-  try {
-    new RegExp(property, 'u')
-    return true
-  } catch {
-    return false
   }
 }

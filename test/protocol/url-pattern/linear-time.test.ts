@@ -1,0 +1,67 @@
+import t from 'tap'
+import { parseComponents } from '../../../src/protocol/url-pattern/components.ts'
+import { UrlPattern } from '../../../src/protocol/url-pattern/url-pattern.ts'
+import { evil, hardToCompile } from './evil.ts'
+
+/**
+ * Bounds are twenty times and more what bench/pattern-dos.ts measures, for slow and busy machines.
+ * A backtracking engine needs 33 s for the first pattern and the age of the universe for most others.
+ */
+const boundMs = 250
+const base = 'https://hub.example/.well-known/mercure'
+
+for (const { name, pattern, topic } of evil) {
+  t.test(`${name}: one topic takes less than ${boundMs} ms`, (t) => {
+    const components = parseComponents(topic, base)
+    const compiled = UrlPattern.compile(pattern, base)
+
+    const start = performance.now()
+    const matches = components !== undefined && compiled.test(components)
+    const elapsedMs = performance.now() - start
+
+    t.type(matches, 'boolean')
+    t.ok(elapsedMs < boundMs, `${elapsedMs.toFixed(1)} ms`)
+    t.end()
+  })
+}
+
+for (const [name, pattern] of Object.entries(hardToCompile)) {
+  t.test(`${name}: compiled or refused in less than ${boundMs} ms`, (t) => {
+    const start = performance.now()
+    const code = codeOf(pattern)
+    const elapsedMs = performance.now() - start
+
+    t.match(code, /^(compiled|invalid_matcher)$/)
+    t.ok(elapsedMs < boundMs, `${elapsedMs.toFixed(1)} ms`)
+    t.end()
+  })
+}
+
+t.test('twice the topic takes no more than a few times as long', (t) => {
+  const pattern = UrlPattern.compile(`/((?:a|ab|b${'|c?'.repeat(50)})*x)`, base)
+  const times = [2, 4, 8, 16].map((factor) => timeOf(pattern, `/${'ab'.repeat(1000 * factor)}`))
+  const [first = 0, , , last = 0] = times
+
+  // Eight times the length; the square of that would be 64.
+  t.ok(last < first * 32, `${times.map((ms) => ms.toFixed(2)).join(', ')} ms`)
+  t.end()
+})
+
+function timeOf(pattern: UrlPattern, topic: string): number {
+  const components = parseComponents(topic, base)
+  const runs = Array.from({ length: 5 }, () => {
+    const start = performance.now()
+    if (components !== undefined) pattern.test(components)
+    return performance.now() - start
+  })
+  return Math.min(...runs)
+}
+
+function codeOf(pattern: string): unknown {
+  try {
+    UrlPattern.compile(pattern, base)
+    return 'compiled'
+  } catch (error) {
+    return (error as { code?: unknown }).code
+  }
+}
