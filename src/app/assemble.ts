@@ -51,6 +51,8 @@ export async function assemble(settings: Settings, teller: Teller): Promise<Asse
     dispatchTimeoutMs: settings.dispatchTimeoutMs,
     subscriberBufferBytes: settings.subscriberBufferBytes,
     maxSubscribers: settings.maxSubscribers,
+    maxSubscribersPerToken: settings.maxSubscribersPerToken,
+    maxSubscribersPerAddress: settings.maxSubscribersPerAddress,
     registryShards: settings.registryShards,
     matchCacheEntries: settings.topicMatcherCacheEntries,
     cursorLines: settings.cursorLines,

@@ -43,7 +43,8 @@ export async function subscribe(
   if (isQueued(reply.raw)) await itsTurn(reply.raw)
   const requested = cursorOf(request, query, body)
   const start = requested === undefined ? undefined : await hub.locate(requested)
-  const refusal = hub.refusal()
+  const { tokenHash, expiresAtMs } = identity
+  const refusal = hub.refusal({ tokenHash, address })
   if (refusal !== undefined) throw refusal
 
   void reply.headers(streamHeaders)
@@ -51,7 +52,6 @@ export async function subscribe(
     void reply.header('mercure-last-event-id', asFieldValue(start.lastEventId))
   if (request.method === 'HEAD') return void reply.send()
 
-  const { tokenHash, expiresAtMs } = identity
   const wire = open(request, reply)
   if (wire !== undefined)
     hub.subscribe(wire, {

@@ -14,10 +14,11 @@ import { Dispatcher } from './dispatcher.ts'
 import { type HubObserver, silent } from './observer.ts'
 import { Pulse } from './pulse.ts'
 import { Replays } from './replay.ts'
+import { type Seat, type SeatLimits, Seats } from './seats.ts'
 import { type CloseReason, type Host, Subscriber } from './subscriber.ts'
 
 /** Durations in milliseconds, sizes in bytes; 0 means none or no limit. */
-export interface HubOptions {
+export interface HubOptions extends SeatLimits {
   readonly log: Log
   /** An idle stream gets a comment this often. */
   readonly heartbeatMs: number
@@ -27,7 +28,6 @@ export interface HubOptions {
   readonly dispatchTimeoutMs: number
   /** Bytes that may wait for one subscriber. */
   readonly subscriberBufferBytes: number
-  readonly maxSubscribers: number
   /** Bytes that one update may take on the wire: a line break of its data takes seven there. */
   readonly maxFrameBytes: number
   readonly registryShards: number
@@ -58,6 +58,8 @@ export interface Subscription {
   readonly address?: string | undefined
 }
 
+/** How often the registry is checked in both directions: 4 ms of work for 15,000 subscribers. */
+const auditMs = 60_000
 /** Reconnection times: a second or two for a few clients, spread further as more of them would come back at once. */
 const retryBaseMs = 500
 const retrySpreadMs = 1_000
@@ -79,13 +81,16 @@ export class Hub implements Host {
   readonly #dispatcher: Dispatcher
   readonly #replays: Replays
   readonly #pulse: Pulse
+  readonly #seats: Seats
   readonly #subscribers = new Set<Subscriber>()
+  readonly #audit: NodeJS.Timeout
   readonly #cursorEpoch: string
   #isDraining = false
 
   constructor(options: HubOptions) {
     this.#options = options
     this.#log = options.log
+    this.#seats = new Seats(options)
     this.#observer = options.observer ?? silent
     this.#cursorEpoch = options.log.epoch.replaceAll('-', '').slice(0, 12)
     this.#registry = new Registry({
@@ -113,6 +118,7 @@ export class Hub implements Host {
       rotate: (subscriber) => this.#rotate(subscriber),
       onError: (error) => this.#observer.failed('pulse', error),
     })
+    this.#audit = setInterval(() => this.#auditOnce(), auditMs).unref()
   }
 
   /**
@@ -162,16 +168,10 @@ export class Hub implements Host {
   }
 
   /** Why no stream can be opened now; nothing when one can. */
-  refusal(): HubError | undefined {
+  refusal(seat: Seat): HubError | undefined {
     if (this.#isDraining)
       return new HubError('unavailable', 'the hub is shutting down; come back in a moment')
-    const { maxSubscribers } = this.#options
-    if (maxSubscribers > 0 && this.#subscribers.size >= maxSubscribers)
-      return new HubError(
-        'unavailable',
-        'the hub serves as many subscribers as it may (max_subscribers)',
-      )
-    return undefined
+    return this.#seats.refusal(seat)
   }
 
   /** Opens a stream on a wire whose response head was already written. */
@@ -188,6 +188,7 @@ export class Hub implements Host {
       address: subscription.address,
     })
     this.#subscribers.add(subscriber)
+    this.#seats.take(subscriber)
     this.#observer.subscribed(subscriber)
     subscriber.send(this.#opening(start, subscriber))
     this.#pulse.watch(subscriber)
@@ -280,6 +281,7 @@ export class Hub implements Host {
     this.#registry.leave(subscriber)
     this.#pulse.forget(subscriber)
     this.#subscribers.delete(subscriber)
+    this.#seats.leave(subscriber)
     this.#observer.closed(subscriber, reason)
   }
 
@@ -311,6 +313,15 @@ export class Hub implements Host {
     return faults
   }
 
+  /** The same from time to time: a fault that nobody looks for would stay. */
+  #auditOnce(): void {
+    try {
+      this.verify()
+    } catch (error) {
+      this.#observer.failed('audit', error)
+    }
+  }
+
   /** Ready to take publishes and streams; otherwise why not. */
   readiness(): { readonly isReady: boolean; readonly reason?: string } {
     if (this.#isDraining) return { isReady: false, reason: 'draining' }
@@ -323,6 +334,7 @@ export class Hub implements Host {
    */
   async close(drainMs = 0): Promise<void> {
     this.#isDraining = true
+    clearInterval(this.#audit)
     const leaving = [...this.#subscribers]
     const started = performance.now()
     for (const [index, subscriber] of leaving.entries()) {
