@@ -135,7 +135,9 @@ function originOf(url: string): string | undefined {
 }
 
 function firstOf(field: string | string[] | undefined): string | undefined {
-  const first = (Array.isArray(field) ? field[0] : field)?.split(',')[0]?.trim()
+  let first = Array.isArray(field) ? field[0] : field
+  if (first?.includes(',') === true) first = first.slice(0, first.indexOf(','))
+  first = first?.trim()
   return first === '' ? undefined : first
 }
 

@@ -5,7 +5,13 @@ import { HubError } from '../protocol/errors.ts'
 import { hubPath } from '../protocol/reserved.ts'
 import { type AllowedOrigins, Cors } from './cors.ts'
 import { asHubError, sendError } from './errors.ts'
-import { type HubUrlOptions, HubUrlResolver, metadataPath, misdirected } from './hub-urls.ts'
+import {
+  type HubUrlOptions,
+  HubUrlResolver,
+  type HubUrls,
+  metadataPath,
+  misdirected,
+} from './hub-urls.ts'
 import { metadataDocument } from './metadata.ts'
 import { publish } from './publish.ts'
 import { subscribe } from './subscribe.ts'
@@ -25,6 +31,18 @@ export interface PluginOptions extends HubUrlOptions {
   readonly needsAddress: boolean
   /** Told about refusals that are the hub's own fault. */
   readonly onError: (error: HubError) => void
+}
+
+/** What the plugin found out about a request, kept on it: a WeakMap costs a tenth of a publish. */
+interface Known {
+  readonly urls: HubUrls
+  identity: Identity | undefined
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    mercure: Known | null
+  }
 }
 
 /** Fields of every answer, refusals included. */
@@ -49,10 +67,13 @@ export async function mercure(app: FastifyInstance, options: PluginOptions): Pro
   const mayPublish = authenticator.hasKeys('publisher')
   const hasMetadata = mayPublish || authenticator.hasKeys('subscriber')
 
+  const urlsOf = (request: FastifyRequest) => request.mercure?.urls ?? urls.resolve(request.raw)
+
   if (!app.supportedMethods.includes('QUERY')) app.addHttpMethod('QUERY', { hasBody: true })
   app.removeAllContentTypeParsers()
+  app.decorateRequest('mercure', null)
   app.addContentTypeParser(
-    '*',
+    ['application/x-www-form-urlencoded', '*'],
     { parseAs: 'buffer', bodyLimit: options.maxRequestBodyBytes },
     (_request: FastifyRequest, body: Buffer, done: (error: null, body: Buffer) => void) =>
       done(null, body),
@@ -61,18 +82,18 @@ export async function mercure(app: FastifyInstance, options: PluginOptions): Pro
   app.addHook('onRequest', (request, reply, done) => {
     void reply.headers(securityHeaders)
     cors?.allow(request, reply)
+    const known = { urls: urls.resolve(request.raw), identity: undefined }
+    request.mercure = known
     if (linesOf(request, 'host').length > 1)
       return done(new HubError('invalid_request', 'there must be one Host header'))
-    done(urls.resolve(request.raw).isMisdirected ? misdirected() : undefined)
+    done(known.urls.isMisdirected ? misdirected() : undefined)
   })
 
   app.setErrorHandler((error, request, reply) => {
     const refusal = asHubError(error)
     if (refusal.code === 'internal') options.onError(refusal)
-    sendError(request, reply, refusal, urls.resolve(request.raw).metadataUrl)
+    sendError(request, reply, refusal, urlsOf(request).metadataUrl)
   })
-
-  const identities = new WeakMap<FastifyRequest, Identity>()
 
   /** Runs before the body is read: who may not speak is not listened to. */
   const authenticated = (
@@ -83,12 +104,12 @@ export async function mercure(app: FastifyInstance, options: PluginOptions): Pro
     try {
       const identity = authenticator.authenticate(presentedBy(request))
       if (!(identity instanceof Promise)) {
-        identities.set(request, identity)
+        if (request.mercure !== null) request.mercure.identity = identity
         return done()
       }
       identity.then(
         (verified) => {
-          identities.set(request, verified)
+          if (request.mercure !== null) request.mercure.identity = verified
           done()
         },
         (error: Error) => done(error),
@@ -99,7 +120,7 @@ export async function mercure(app: FastifyInstance, options: PluginOptions): Pro
   }
 
   function presentedBy(request: FastifyRequest) {
-    const { origin, hubUrl, audience } = urls.resolve(request.raw)
+    const { origin, hubUrl, audience } = urlsOf(request)
     return {
       role: request.method === 'POST' ? ('publisher' as const) : ('subscriber' as const),
       authorization: linesOf(request, 'authorization'),
@@ -114,7 +135,7 @@ export async function mercure(app: FastifyInstance, options: PluginOptions): Pro
   }
 
   function identityOf(request: FastifyRequest): Identity {
-    const identity = identities.get(request)
+    const identity = request.mercure?.identity
     if (identity === undefined) throw new HubError('missing_token')
     return identity
   }
@@ -133,7 +154,7 @@ export async function mercure(app: FastifyInstance, options: PluginOptions): Pro
       handler: (request, reply) =>
         subscribe(hub, request, reply, {
           identity: identityOf(request),
-          hubUrl: urls.resolve(request.raw).hubUrl,
+          hubUrl: urlsOf(request).hubUrl,
           address: options.needsAddress ? urls.addressOf(request.raw) : undefined,
         }),
     })
@@ -144,7 +165,7 @@ export async function mercure(app: FastifyInstance, options: PluginOptions): Pro
       url: hubPath,
       onRequest: authenticated,
       handler: (request, reply) =>
-        publish(hub, request, reply, identityOf(request).grants, urls.resolve(request.raw).hubUrl),
+        publish(hub, request, reply, identityOf(request).grants, urlsOf(request).hubUrl),
     })
 
   if (hasMetadata)
@@ -153,7 +174,7 @@ export async function mercure(app: FastifyInstance, options: PluginOptions): Pro
       url: metadataPath,
       exposeHeadRoute: false,
       handler: async (request, reply) => {
-        const { audience, hubUrl } = urls.resolve(request.raw)
+        const { audience, hubUrl } = urlsOf(request)
         void reply.type('application/json').header('cache-control', 'no-cache')
         return metadataDocument({
           resource: audience ?? hubUrl,
@@ -206,6 +227,7 @@ function linesOf(request: FastifyRequest, name: string): string[] {
   const { rawHeaders } = request.raw
   const lines: string[] = []
   for (let i = 0; i < rawHeaders.length; i += 2)
-    if (rawHeaders[i]?.toLowerCase() === name) lines.push(rawHeaders[i + 1] ?? '')
+    if (rawHeaders[i]?.length === name.length && rawHeaders[i]?.toLowerCase() === name)
+      lines.push(rawHeaders[i + 1] ?? '')
   return lines
 }

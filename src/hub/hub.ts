@@ -1,4 +1,3 @@
-import { v7 as uuidv7 } from 'uuid'
 import type { Log } from '../log/log.ts'
 import { type Cursor, earliest, formatPosition, parseCursor } from '../protocol/cursor.ts'
 import { HubError } from '../protocol/errors.ts'
@@ -11,6 +10,7 @@ import { Interest } from '../registry/interest.ts'
 import type { Wire } from '../registry/outbox.ts'
 import { Registry, type RegistryStats } from '../registry/registry.ts'
 import { Dispatcher } from './dispatcher.ts'
+import { newId } from './id.ts'
 import { type HubObserver, silent } from './observer.ts'
 import { Pulse } from './pulse.ts'
 import { Replays } from './replay.ts'
@@ -135,7 +135,7 @@ export class Hub implements Host {
         'insufficient_scope',
         'the token does not grant publishing to every topic of the update',
       )
-    const id = draft.id === undefined || draft.id === '' ? `urn:uuid:${uuidv7()}` : draft.id
+    const id = draft.id === undefined || draft.id === '' ? newId() : draft.id
     const update = { ...draft, id }
     const { maxFrameBytes } = this.#options
     if (maxFrameBytes > 0 && frameBytesAtMost(update) > maxFrameBytes)

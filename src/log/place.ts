@@ -1,0 +1,61 @@
+import { accessSync, constants, mkdirSync, statfsSync } from 'node:fs'
+import { statfs } from 'node:fs/promises'
+
+/** File systems on which LMDB's locks and shared maps do not hold (statfs(2), Linux). */
+const networkFileSystems = new Map([
+  [0x6969, 'NFS'],
+  [0x517b, 'SMB'],
+  [0xfe534d42, 'SMB'],
+  [0xff534d42, 'CIFS'],
+  [0x00c36400, 'Ceph'],
+  [0x5346414f, 'AFS'],
+  [0x0bd00bd0, 'Lustre'],
+  [0x73757245, 'Coda'],
+])
+
+/**
+ * Makes the directory of a store, readable by its owner only, and checks that it can hold one.
+ *
+ * @throws Error with a sentence for the operator
+ */
+export function preparePlace(directory: string): void {
+  try {
+    mkdirSync(directory, { recursive: true, mode: 0o700 })
+    accessSync(directory, constants.R_OK | constants.W_OK | constants.X_OK)
+  } catch (error) {
+    throw new Error(`transport_url: ${storeProblem(directory, error)}`, { cause: error })
+  }
+  const network = networkFileSystems.get(statfsSync(directory).type >>> 0)
+  if (network !== undefined)
+    throw new Error(
+      `transport_url: ${directory} is on a network file system (${network}), where LMDB's locks do not hold; put it on a local disk, or share a history through redis:`,
+    )
+}
+
+/** Bytes that an unprivileged process may still write there. */
+export async function freeBytesAt(directory: string): Promise<number> {
+  const { bavail, bsize } = await statfs(directory)
+  return bavail * bsize
+}
+
+const problems: readonly (readonly [pattern: RegExp, problem: string])[] = [
+  [/ENOSPC|No space left/i, 'the disk is full'],
+  [/EDQUOT|quota/i, 'the disk quota is used up'],
+  [/EROFS|Read-only file system/i, 'the file system is read-only'],
+  [/EACCES|EPERM|Permission denied|not permitted/i, 'the hub may not read and write there'],
+  [/EFBIG|File too large/i, 'the file may not grow (file size limit)'],
+  [/ENOTDIR|EEXIST|Not a directory/i, 'it is not a directory'],
+  [/EMFILE|ENFILE|Too many open files/i, 'too many files are open'],
+  [/ENOMEM|Cannot allocate/i, 'there is no memory to map it'],
+  [/EIO|Input\/output error/i, 'the disk reports an error'],
+  [/MDB_INVALID|MDB_CORRUPTED|MDB_PAGE_NOTFOUND|MDB_VERSION_MISMATCH|MDB_BAD/, 'the file is damaged'],
+  [/MDB_READERS_FULL/, 'too many processes have it open'],
+  [/MDB_PANIC|MDB_PROBLEM/, 'an earlier write failed'],
+]
+
+/** Why a store fails, as an operator would say it. */
+export function storeProblem(directory: string, error: unknown): string {
+  const { message = '', code = '' } = error as { message?: string; code?: string | number }
+  const found = problems.find(([pattern]) => pattern.test(`${message} ${code}`))
+  return `cannot use ${directory}: ${found?.[1] ?? message}`
+}
