@@ -39,10 +39,13 @@ export async function assemble(settings: Settings, teller: Teller): Promise<Asse
     onFailure: (cause) => metrics.tokenRefused(cause),
     onKeySource: (event) => teller.info(event, 'key source'),
   })
-  const log = await openLog(settings.transportUrl, {
+  const retention = {
     maxEntries: settings.historySize,
     maxAgeMs: settings.historyMaxAgeMs,
     maxBytes: settings.historyMaxBytes,
+  }
+  const log = await openLog(settings.transportUrl, retention, {
+    onCorrupt: (position) => teller.error({ position }, 'a record of the history is damaged'),
   })
   const hub = new Hub({
     log,

@@ -118,6 +118,11 @@ export class Metrics implements HubObserver {
       () => hub.stats().matchCacheEntries,
     )
     this.#gauge('mercure_log_head', 'Position of the newest entry', () => log.head)
+    this.#counter(
+      'mercure_log_corrupt_records_total',
+      'Records found damaged and skipped',
+      () => log.stats().corrupt,
+    )
     this.#gauge('mercure_log_entries', 'Entries kept', () => log.stats().entries)
     this.#gauge(
       'mercure_log_bytes',

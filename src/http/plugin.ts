@@ -176,12 +176,13 @@ export async function mercure(app: FastifyInstance, options: PluginOptions): Pro
       handler: async (request, reply) => {
         const { audience, hubUrl } = urlsOf(request)
         void reply.type('application/json').header('cache-control', 'no-cache')
-        return metadataDocument({
+        const document = metadataDocument({
           resource: audience ?? hubUrl,
           authorizationServers: options.authorizationServers,
           cookieName: options.cookieName,
           hasSubscriptions: options.subscriptions,
         })
+        return Buffer.from(document) // of a string the framework would name the charset, which JSON has not
       },
     })
 

@@ -5,7 +5,11 @@ import { decodeState, emptyState, encodeState, type State } from './state.ts'
 /** What one group writes; see `Store.commit`. Nothing here may throw half-way: keys and values are ready-made. */
 export interface Writes {
   /** Records by position, with the key of their id. */
-  readonly entries: readonly { readonly position: number; readonly idKey: Buffer; readonly record: Buffer }[]
+  readonly entries: readonly {
+    readonly position: number
+    readonly idKey: Buffer
+    readonly record: Buffer
+  }[]
   readonly trimmed: readonly { readonly position: number; readonly idKey: Buffer | undefined }[]
   readonly rows: readonly RowWrite[]
   readonly state: State
@@ -14,7 +18,12 @@ export interface Writes {
 /** A row of the tables beside the history; without a value it is removed. */
 export type RowWrite =
   | { readonly table: 'once' | 'marks'; readonly key: Buffer; readonly value: Buffer | undefined }
-  | { readonly table: 'expiries'; readonly key: Buffer; readonly value: Buffer; readonly isGone: boolean }
+  | {
+      readonly table: 'expiries'
+      readonly key: Buffer
+      readonly value: Buffer
+      readonly isGone: boolean
+    }
 
 /** Virtual memory for the map, not disk: growing it would mean mapping the file anew under its readers. */
 const leastMapBytes = 16 * 2 ** 30
@@ -121,7 +130,10 @@ export class Store {
   /** Keys of the once table whose time is over, oldest first. */
   expired(nowMs: number, limit: number): readonly { readonly due: Buffer; readonly key: Buffer }[] {
     const end = expiryKeyOf(nowMs)
-    return [...this.#expiries.getRange({ end, limit })].map(({ key, value }) => ({ due: key, key: value }))
+    return [...this.#expiries.getRange({ end, limit })].map(({ key, value }) => ({
+      due: key,
+      key: value,
+    }))
   }
 
   /**

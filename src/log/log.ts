@@ -97,6 +97,8 @@ export interface LogStats {
   readonly bytes: number
   readonly onceKeys: number
   readonly marks: number
+  /** Records found damaged since the start; each costs itself. */
+  readonly corrupt: number
 }
 
 /** What a log keeps. 0 means no limit; an entry must satisfy all three to stay. */

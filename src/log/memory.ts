@@ -160,6 +160,7 @@ export class MemoryLog implements Log {
       bytes: this.#bytes,
       onceKeys: this.#once.size,
       marks: this.#marks.size,
+      corrupt: 0,
     }
   }
 

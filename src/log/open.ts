@@ -1,8 +1,23 @@
 import type { Log, Retention } from './log.ts'
+import type { LmdbOptions } from './lmdb.ts'
 import { MemoryLog } from './memory.ts'
 
-/** Opens the log that a transport URL names. */
-export async function openLog(transportUrl: string, retention: Retention): Promise<Log> {
+/**
+ * Opens the history that a transport URL names: `memory:` or `lmdb:PATH`.
+ *
+ * @throws Error with a sentence for the operator
+ */
+export async function openLog(
+  transportUrl: string,
+  retention: Retention,
+  options: LmdbOptions = {},
+): Promise<Log> {
   if (transportUrl.startsWith('memory:')) return new MemoryLog(retention)
-  throw new Error(`transport_url: expected memory: or lmdb:PATH, got ${JSON.stringify(transportUrl)}`)
+  if (transportUrl.startsWith('lmdb:')) {
+    const { LmdbLog } = await import('./lmdb.ts') // its binary is only loaded where it is used
+    return LmdbLog.open(transportUrl.slice('lmdb:'.length), retention, options)
+  }
+  throw new Error(
+    `transport_url: this version knows memory: and lmdb:PATH, got ${JSON.stringify(new URL(transportUrl).protocol)}`,
+  )
 }

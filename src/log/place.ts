@@ -48,7 +48,10 @@ const problems: readonly (readonly [pattern: RegExp, problem: string])[] = [
   [/EMFILE|ENFILE|Too many open files/i, 'too many files are open'],
   [/ENOMEM|Cannot allocate/i, 'there is no memory to map it'],
   [/EIO|Input\/output error/i, 'the disk reports an error'],
-  [/MDB_INVALID|MDB_CORRUPTED|MDB_PAGE_NOTFOUND|MDB_VERSION_MISMATCH|MDB_BAD/, 'the file is damaged'],
+  [
+    /MDB_INVALID|MDB_CORRUPTED|MDB_PAGE_NOTFOUND|MDB_VERSION_MISMATCH|MDB_BAD/,
+    'the file is damaged',
+  ],
   [/MDB_READERS_FULL/, 'too many processes have it open'],
   [/MDB_PANIC|MDB_PROBLEM/, 'an earlier write failed'],
 ]

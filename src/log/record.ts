@@ -26,8 +26,7 @@ const isPrivateFlag = 1
 export function recordBytesAtMost(update: Update): number {
   let characters = update.id.length + update.type.length + update.retry.length
   for (const topic of update.topics) characters += topic.length
-  const data =
-    update.data.length < 1024 ? 3 * update.data.length : Buffer.byteLength(update.data)
+  const data = update.data.length < 1024 ? 3 * update.data.length : Buffer.byteLength(update.data)
   return fixedBytes + 2 * update.topics.length + 3 * characters + data
 }
 

@@ -1,0 +1,186 @@
+import { HubError } from '../protocol/errors.ts'
+import type { Update } from '../protocol/update.ts'
+import {
+  digestOf,
+  expiryKeyOf,
+  idKeyOf,
+  type RowWrite,
+  type Store,
+  type Writes,
+} from './lmdb-store.ts'
+import type { Appended, AppendOptions, Entry } from './log.ts'
+import { costOf, recordBytesAtMost, writeRecord } from './record.ts'
+import type { State } from './state.ts'
+
+/** A publisher that waits for its updates to be flushed. */
+export interface Waiting {
+  readonly updates: readonly Update[]
+  readonly options: AppendOptions
+  readonly bytes: number
+  readonly resolve: (appended: Appended) => void
+  readonly reject: (error: HubError) => void
+}
+
+/** What a commit will write; nothing when everybody in it is answered without. */
+export interface Group {
+  readonly writes: Writes | undefined
+  readonly stored: readonly Entry[]
+}
+
+export interface AppendGroup extends Group {
+  /** One per publisher, in their order. */
+  readonly outcomes: readonly Appended[]
+}
+
+/** What an idempotency key stands for, as JSON in its row. */
+export interface Remembered {
+  readonly fingerprint: string
+  readonly ids: readonly string[]
+  readonly position: number
+  readonly untilMs: number
+}
+
+/** Keys and marks that are remembered at most; beyond, appends that need one are refused. */
+const maxRemembered = 100_000
+
+/** Gives the waiting updates their positions and records, on top of `state`. Reads the store, writes nothing. */
+export function planGroup(
+  store: Store,
+  state: State,
+  waiting: readonly Waiting[],
+  nowMs: number,
+): AppendGroup {
+  const timeMs = Math.max(state.lastTimeMs, nowMs)
+  const plan = new Plan(store, state, timeMs, roomFor(waiting))
+  const outcomes = waiting.map(({ updates, options }) => plan.append(updates, options, nowMs))
+  return { outcomes, stored: plan.stored, writes: plan.writes() }
+}
+
+function roomFor(waiting: readonly Waiting[]): Buffer {
+  let bytes = 0
+  for (const { updates } of waiting)
+    for (const update of updates) bytes += recordBytesAtMost(update)
+  return Buffer.allocUnsafeSlow(bytes)
+}
+
+class Plan {
+  readonly stored: Entry[] = []
+  readonly #store: Store
+  readonly #before: State
+  readonly #timeMs: number
+  readonly #room: Buffer
+  readonly #entries: Writes['entries'][number][] = []
+  readonly #rows: RowWrite[] = []
+  /** Keys and marks that this group itself sets. */
+  readonly #once = new Map<string, Remembered>()
+  readonly #marks = new Map<string, string | undefined>()
+  #used = 0
+  #head: number
+  #bytes: number
+  #lastId: string
+  #onceKeys: number
+  #markCount: number
+
+  constructor(store: Store, state: State, timeMs: number, room: Buffer) {
+    this.#store = store
+    this.#before = state
+    this.#timeMs = timeMs
+    this.#room = room
+    this.#head = state.head
+    this.#bytes = state.bytes
+    this.#lastId = state.lastId
+    this.#onceKeys = state.onceKeys
+    this.#markCount = state.marks
+  }
+
+  append(updates: readonly Update[], { once, mark }: AppendOptions, nowMs: number): Appended {
+    if (once !== undefined) {
+      const before = this.#recall(once.key)
+      if (before !== undefined && before.untilMs > nowMs) {
+        if (before.fingerprint !== once.fingerprint) return { outcome: 'conflict' }
+        return { outcome: 'repeated', ids: before.ids, position: before.position }
+      }
+    }
+    if (mark !== undefined && this.#mark(mark.name) !== mark.from) return { outcome: 'refused' }
+    const isFull = this.#onceKeys >= maxRemembered || this.#markCount >= maxRemembered
+    if (isFull && (once !== undefined || mark?.to !== undefined))
+      throw new HubError('unavailable', 'too many idempotency keys are remembered; try again later')
+
+    for (const update of updates) this.#add(update)
+    const ids = updates.map((update) => update.id)
+    if (once !== undefined) this.#remember(once, ids, nowMs)
+    if (mark !== undefined) this.#setMark(mark.name, mark.to)
+    return { outcome: 'stored', ids, position: this.#head }
+  }
+
+  writes(): Writes | undefined {
+    if (this.#entries.length === 0 && this.#rows.length === 0) return undefined
+    const state = {
+      ...this.#before,
+      revision: this.#before.revision + 1,
+      head: this.#head,
+      lastTimeMs: this.#timeMs,
+      bytes: this.#bytes,
+      lastId: this.#lastId,
+      onceKeys: this.#onceKeys,
+      marks: this.#markCount,
+    }
+    return { entries: this.#entries, trimmed: [], rows: this.#rows, state }
+  }
+
+  #add(update: Update): void {
+    const position = ++this.#head
+    const end = writeRecord(this.#room, this.#used, position, this.#timeMs, update)
+    const record = this.#room.subarray(this.#used, end)
+    this.#used = end
+    this.#bytes += costOf(record)
+    this.#lastId = update.id
+    this.#entries.push({ position, idKey: idKeyOf(update.id), record })
+    this.stored.push({ position, timeMs: this.#timeMs, update })
+  }
+
+  #recall(key: string): Remembered | undefined {
+    const own = this.#once.get(key)
+    if (own !== undefined) return own
+    const row = this.#store.once(digestOf(key))
+    return row === undefined ? undefined : readRemembered(row)
+  }
+
+  #remember(
+    { key, fingerprint, windowMs }: NonNullable<AppendOptions['once']>,
+    ids: readonly string[],
+    nowMs: number,
+  ): void {
+    const remembered = { fingerprint, ids, position: this.#head, untilMs: nowMs + windowMs }
+    const rowKey = digestOf(key)
+    if (this.#recall(key) === undefined) this.#onceKeys++
+    this.#once.set(key, remembered)
+    const value = Buffer.from(JSON.stringify(remembered))
+    this.#rows.push({ table: 'once', key: rowKey, value })
+    const due = expiryKeyOf(remembered.untilMs)
+    this.#rows.push({ table: 'expiries', key: due, value: rowKey, isGone: false })
+  }
+
+  #mark(name: string): string | undefined {
+    if (this.#marks.has(name)) return this.#marks.get(name)
+    return this.#store.mark(digestOf(name))?.toString()
+  }
+
+  #setMark(name: string, to: string | undefined): void {
+    const from = this.#mark(name)
+    if (from === undefined && to !== undefined) this.#markCount++
+    if (from !== undefined && to === undefined) this.#markCount--
+    this.#marks.set(name, to)
+    const value = to === undefined ? undefined : Buffer.from(to)
+    this.#rows.push({ table: 'marks', key: digestOf(name), value })
+  }
+}
+
+/** Reads the row of an idempotency key; undefined when it is not intact. */
+export function readRemembered(row: Buffer): Remembered | undefined {
+  try {
+    return JSON.parse(row.toString()) as Remembered // written by `#remember` alone
+  } catch {
+    return undefined
+  }
+}
