@@ -1,4 +1,5 @@
 import type { Log, Page } from '../log/log.ts'
+import type { DeliveryFailure } from '../registry/cohort.ts'
 import { deliverAll } from '../registry/delivery.ts'
 import type { Registry } from '../registry/registry.ts'
 
@@ -10,6 +11,7 @@ export interface DispatcherOptions {
   /** After each pass. */
   readonly onPass: () => void
   readonly onError: (error: unknown) => void
+  readonly onFailure: DeliveryFailure
 }
 
 const maxEntriesPerPass = 1_000
@@ -81,7 +83,7 @@ export class Dispatcher {
     this.dispatched = page.upTo
     this.isLagging = this.#log.head > page.upTo
     try {
-      await deliverAll(cohorts)
+      await deliverAll(cohorts, this.#options.onFailure)
     } finally {
       this.isLagging = false
       this.delivered = page.upTo

@@ -102,6 +102,10 @@ export class Hub implements Host {
       onLost: (entries) => this.#tellEverybodyGap(entries),
       onPass: () => this.#replays.dispatchedMore(),
       onError: (error) => this.#observer.failed('dispatch', error),
+      onFailure: (member, error) => {
+        this.#observer.failed('delivery', error)
+        if (member instanceof Subscriber) member.close('error')
+      },
     })
     this.#replays = new Replays(options.log, {
       dispatched: () => this.#dispatcher.dispatched,

@@ -39,8 +39,9 @@ export class Siblings {
   async open(): Promise<void> {
     try {
       await this.#listen()
-      const others = readdirSync(this.#directory).filter((name) => socketName.test(name))
-      await Promise.all(others.map((name) => (name === this.#name ? undefined : this.#call(name))))
+      const names = readdirSync(this.#directory).filter((name) => socketName.test(name))
+      const others = names.filter((name) => name !== this.#name)
+      await Promise.all(others.map((name) => this.#call(name)))
     } catch {
       this.close()
     }

@@ -55,8 +55,8 @@ export class Batch {
   }
 
   #frames(): Buffer[] {
-    const frames: Buffer[] = []
-    for (let batch: Batch | undefined = this; batch !== undefined; batch = batch.#before)
+    const frames: Buffer[] = [this.#frame]
+    for (let batch = this.#before; batch !== undefined; batch = batch.#before)
       frames.push(batch.#frame)
     return frames.reverse()
   }

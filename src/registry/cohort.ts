@@ -17,6 +17,9 @@ export interface Member {
   deliver(batch: Batch): void
 }
 
+/** A member threw instead of taking its batch: it would miss an update if it stayed. */
+export type DeliveryFailure = (member: Member, error: unknown) => void
+
 /**
  * The subscribers that share the same matchers and the same grants.
  *
@@ -64,18 +67,24 @@ export class Cohort {
   }
 
   /**
-   * Delivers the pending batch to members from seat `from` on, at most `limit` of them.
+   * Delivers the pending batch to members from seat `from` on, at most `limit` of them. A member that
+   * throws is told, and costs nobody else the batch.
    *
    * @returns the seat to go on with; undefined when everybody was served
    */
-  deliver(from: number, limit: number): number | undefined {
+  deliver(from: number, limit: number, onFailure: DeliveryFailure): number | undefined {
     const batch = this.pending
     if (batch === undefined) return undefined
     this.#isInPass = true
     const end = Math.min(this.#members.length, from + limit)
     for (let seat = from; seat < end; seat++) {
       const member = this.#members[seat]
-      if (member !== undefined && member.position < batch.to) member.deliver(batch)
+      if (member === undefined || member.position >= batch.to) continue
+      try {
+        member.deliver(batch)
+      } catch (error) {
+        onFailure(member, error)
+      }
     }
     if (end < this.#members.length) return end
     this.#endPass()

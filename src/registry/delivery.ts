@@ -1,4 +1,4 @@
-import type { Cohort } from './cohort.ts'
+import type { Cohort, DeliveryFailure } from './cohort.ts'
 
 /** Milliseconds of writing after which a pass yields to the event loop. */
 const sliceMs = 8
@@ -13,11 +13,14 @@ const stride = 64
  * meanwhile wait in the log and share the next pass, which is what makes a busy hub cheaper per
  * delivery, and keeps batches from overtaking one another.
  */
-export async function deliverAll(cohorts: readonly Cohort[]): Promise<void> {
+export async function deliverAll(
+  cohorts: readonly Cohort[],
+  onFailure: DeliveryFailure,
+): Promise<void> {
   let deadline = performance.now() + sliceMs
   for (const cohort of cohorts) {
     let seat: number | undefined = 0
-    while ((seat = cohort.deliver(seat, stride)) !== undefined)
+    while ((seat = cohort.deliver(seat, stride, onFailure)) !== undefined)
       if (performance.now() > deadline) deadline = await nextSlice()
     if (performance.now() > deadline) deadline = await nextSlice()
   }

@@ -24,7 +24,7 @@ async function open(
   t: Test,
   folder: string,
   retention: Partial<Retention> = {},
-  onCorrupt = (_: number) => {},
+  onCorrupt: (position: number) => void = () => {},
 ) {
   const log = await LmdbLog.open(folder, { ...unlimited, ...retention }, { onCorrupt })
   t.teardown(() => log.close())
