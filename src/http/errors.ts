@@ -16,7 +16,9 @@ export function sendError(
   const challenge = wwwAuthenticate(error.code, metadataUrl)
   if (challenge !== undefined) void reply.header('www-authenticate', challenge)
   if (status === 503 || status === 429) void reply.header('retry-after', retryAfterSeconds)
-  if (status === 413 && request.raw.httpVersionMajor === 1) void reply.header('connection', 'close')
+  if (request.raw.httpVersionMajor > 1)
+    void reply.removeHeader('connection') // the framework's, on 413
+  else if (status === 413) void reply.header('connection', 'close')
   void reply.code(status).header('cache-control', 'no-store')
   if (request.method === 'HEAD') void reply.send()
   else if (wantsJson(request)) {

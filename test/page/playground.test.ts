@@ -1,8 +1,8 @@
 import t from 'tap'
 import { startChromium, withoutChromium } from '../fixtures/chromium.ts'
 import { HubProcess } from '../fixtures/hub-process.ts'
+import { OpenPage } from '../fixtures/open-page.ts'
 import { playgroundToken, publishTo } from '../fixtures/playground.ts'
-import { OpenPage } from './open-page.ts'
 
 const skip = withoutChromium()
 const topic = 'https://example.com/books/1'
