@@ -4,6 +4,7 @@ import { mercure } from '../http/plugin.ts'
 import { Grants } from '../protocol/grants.ts'
 import { compileMatcher } from '../protocol/matcher.ts'
 import { hubPath } from '../protocol/reserved.ts'
+import { parseRetry } from '../protocol/update.ts'
 import { assemble } from './assemble.ts'
 
 /** An update that the embedding application publishes itself; it needs no token. */
@@ -23,7 +24,7 @@ export interface EmbeddedHub {
   readonly plugin: (app: FastifyInstance) => Promise<void>
   /** Publishes and resolves with the id. Throws HubError like a POST would. */
   publish(update: OwnUpdate): Promise<string>
-  /** Lets every stream go and closes the history. */
+  /** Lets every stream go and closes the history, as closing a server that has the plugin does. */
   close(): Promise<void>
 }
 
@@ -54,9 +55,17 @@ export async function createHub(
     settings.resourceIdentifier ?? `${settings.publicUrls[0] ?? 'http://localhost'}${hubPath}`
   return {
     plugin: async (app) => {
+      app.addHook('preClose', () => assembly.close()) // or the server would wait for its streams
       await app.register(mercure, assembly.plugin)
     },
-    publish: ({ topic, data = '', private: isPrivate = false, id = '', type = '', retry = 0 }) =>
+    publish: async ({
+      topic,
+      data = '',
+      private: isPrivate = false,
+      id = '',
+      type = '',
+      retry = 0,
+    }) =>
       assembly.hub.publish(
         {
           topics: typeof topic === 'string' ? [topic] : topic,
@@ -64,7 +73,7 @@ export async function createHub(
           isPrivate,
           id,
           type,
-          retry: retry === 0 ? '' : String(retry),
+          retry: parseRetry(String(retry)),
         },
         everything,
         hubUrl,

@@ -28,8 +28,8 @@ export interface Group {
 }
 
 export interface AppendGroup extends Group {
-  /** One per publisher, in their order. */
-  readonly outcomes: readonly Appended[]
+  /** One per publisher, in their order: what cannot be stored is refused alone. */
+  readonly outcomes: readonly (Appended | HubError)[]
 }
 
 /** What an idempotency key stands for, as JSON in its row. */
@@ -93,7 +93,12 @@ class Plan {
     this.#markCount = state.marks
   }
 
-  append(updates: readonly Update[], { once, mark }: AppendOptions, nowMs: number): Appended {
+  /** Adds all updates of a publisher, or none. */
+  append(
+    updates: readonly Update[],
+    { once, mark }: AppendOptions,
+    nowMs: number,
+  ): Appended | HubError {
     if (once !== undefined) {
       const before = this.#recall(once.key)
       if (before !== undefined && before.untilMs > nowMs) {
@@ -102,11 +107,22 @@ class Plan {
       }
     }
     if (mark !== undefined && this.#mark(mark.name) !== mark.from) return { outcome: 'refused' }
-    const isFull = this.#onceKeys >= maxRemembered || this.#markCount >= maxRemembered
-    if (isFull && (once !== undefined || mark?.to !== undefined))
-      throw new HubError('unavailable', 'too many idempotency keys are remembered; try again later')
+    const needsKey = once !== undefined && this.#onceKeys >= maxRemembered
+    const needsMark = mark !== undefined && mark.from === undefined && mark.to !== undefined
+    if (needsKey || (needsMark && this.#markCount >= maxRemembered))
+      return new HubError(
+        'unavailable',
+        'too many idempotency keys are remembered; try again later',
+      )
 
-    for (const update of updates) this.#add(update)
+    const records: Buffer[] = []
+    try {
+      for (const update of updates)
+        records.push(this.#encode(update, this.#head + 1 + records.length))
+    } catch (cause) {
+      return new HubError('too_large', 'a field of the update is too long', { cause })
+    }
+    for (const [index, update] of updates.entries()) this.#add(update, records[index] as Buffer)
     const ids = updates.map((update) => update.id)
     if (once !== undefined) this.#remember(once, ids, nowMs)
     if (mark !== undefined) this.#setMark(mark.name, mark.to)
@@ -128,11 +144,15 @@ class Plan {
     return { entries: this.#entries, trimmed: [], rows: this.#rows, state }
   }
 
-  #add(update: Update): void {
-    const position = ++this.#head
+  #encode(update: Update, position: number): Buffer {
     const end = writeRecord(this.#room, this.#used, position, this.#timeMs, update)
     const record = this.#room.subarray(this.#used, end)
     this.#used = end
+    return record
+  }
+
+  #add(update: Update, record: Buffer): void {
+    const position = ++this.#head
     this.#bytes += costOf(record)
     this.#lastId = update.id
     this.#entries.push({ position, idKey: idKeyOf(update.id), record })

@@ -140,8 +140,17 @@ export class Store {
    * Writes all of it, flushed to disk, if the state is still the one of `revision`; else nothing.
    *
    * @returns false when another process was first
+   * @throws Error of the library or the system; nothing was written then
    */
-  commit(revision: number, { entries, trimmed, rows, state }: Writes): Promise<boolean> {
+  async commit(revision: number, writes: Writes): Promise<boolean> {
+    try {
+      return await this.#commit(revision, writes)
+    } catch (error) {
+      throw await reasonOf(error)
+    }
+  }
+
+  #commit(revision: number, { entries, trimmed, rows, state }: Writes): Promise<boolean> {
     const stateRow = encodeState(state)
     return this.#meta.ifVersion(stateKey, revision, () => {
       for (const { position, idKey, record } of entries) {
@@ -173,6 +182,16 @@ export class Store {
   close(): Promise<void> {
     return this.#root.close()
   }
+}
+
+/**
+ * Why a commit failed. The library rejects with "Commit failed" and keeps the reason in a promise of
+ * its own; left alone, that one would end the process as an unhandled rejection.
+ */
+async function reasonOf(error: unknown): Promise<unknown> {
+  const { commitError } = error as { readonly commitError?: Promise<never> }
+  if (commitError === undefined) return error
+  return Promise.resolve(commitError).catch((reason: unknown) => reason)
 }
 
 function writePosition(target: Buffer, position: number): Buffer {

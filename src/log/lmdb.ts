@@ -98,8 +98,9 @@ export class LmdbLog implements Log {
   ): Promise<LmdbLog> {
     preparePlace(directory)
     await probeStore(directory)
-    const store = new Store(directory, retention.maxBytes)
+    let store: Store
     try {
+      store = new Store(directory, retention.maxBytes)
       await store.begin(randomUUID())
     } catch (error) {
       throw new Error(`transport_url: ${storeProblem(directory, error)}`, { cause: error })
@@ -141,7 +142,8 @@ export class LmdbLog implements Log {
     })
   }
 
-  read(after: number, { maxEntries, maxBytes, upTo }: ReadBounds): Page {
+  read(after: number, bounds: ReadBounds): Page {
+    const { maxEntries, maxBytes, upTo } = bounds
     const { head, first } = this.#state
     const last = Math.min(upTo, head)
     if (last <= after) return { entries: [], upTo: after }
@@ -155,6 +157,10 @@ export class LmdbLog implements Log {
         bytes += entry.update.data.length
         if (bytes > maxBytes && entries.length > 0) break
         entries.push(entry)
+      } else if (position < this.#state.first) {
+        // Another process trimmed it while we read: a hole, and no corrupt record.
+        if (entries.length === 0) return this.read(after, bounds)
+        break
       }
       readUpTo = position
     }
@@ -205,8 +211,8 @@ export class LmdbLog implements Log {
 
   /** The record costs itself: counted and told once, never thrown. */
   #noteCorrupt(position: number): void {
-    const state = this.#store.state()
-    if (state !== undefined && position < state.first) return // another process trimmed it meanwhile
+    this.#refresh()
+    if (position < this.#state.first) return // another process trimmed it meanwhile
     if (this.#corrupt.has(position) || this.#corrupt.size > 10_000) return
     this.#corrupt.add(position)
     this.#onCorrupt(position)
@@ -230,9 +236,10 @@ export class LmdbLog implements Log {
         const { outcomes } = await this.#commit((state) =>
           planGroup(this.#store, state, waiting, Date.now()),
         )
-        for (const [index, { resolve }] of waiting.entries()) {
+        for (const [index, { resolve, reject }] of waiting.entries()) {
           const outcome = outcomes[index]
-          if (outcome !== undefined) resolve(outcome)
+          if (outcome instanceof HubError) reject(outcome)
+          else if (outcome !== undefined) resolve(outcome)
         }
       } catch (error) {
         const refusal = error instanceof HubError ? error : this.#fail(error)
@@ -289,6 +296,7 @@ export class LmdbLog implements Log {
 
   async #trim(groupSize: number): Promise<void> {
     try {
+      this.#clock.tick(this.#state.head)
       const plan = (state: State) =>
         planTrim(this.#store, state, this.#retention, this.#clock, 500 + 2 * groupSize)
       const { isDone } = await this.#commit(plan)

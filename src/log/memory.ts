@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { HubError } from '../protocol/errors.ts'
 import type { Update } from '../protocol/update.ts'
+import { AgeClock } from './retention.ts'
 import type {
   Appended,
   AppendOptions,
@@ -37,6 +38,7 @@ interface Remembered {
 export class MemoryLog implements Log {
   readonly epoch = randomUUID()
   readonly #retention: Retention
+  readonly #clock = new AgeClock()
   #entries: Entry[] = []
   /** Index of the oldest entry kept; what stands before it is already forgotten. */
   #start = 0
@@ -89,12 +91,10 @@ export class MemoryLog implements Log {
     }
     if (mark !== undefined && this.#marks.get(mark.name) !== mark.from)
       return { outcome: 'refused' }
-    if (this.#once.size >= maxRemembered || this.#marks.size >= maxRemembered)
-      if (once !== undefined || mark !== undefined)
-        throw new HubError(
-          'unavailable',
-          'too many idempotency keys are remembered; try again later',
-        )
+    const needsKey = once !== undefined && this.#once.size >= maxRemembered
+    const needsMark = mark !== undefined && mark.from === undefined && mark.to !== undefined
+    if (needsKey || (needsMark && this.#marks.size >= maxRemembered))
+      throw new HubError('unavailable', 'too many idempotency keys are remembered; try again later')
 
     for (const update of updates) this.#store(update, nowMs)
     const ids = updates.map((update) => update.id)
@@ -106,7 +106,7 @@ export class MemoryLog implements Log {
         forgetAtMs: nowMs + once.windowMs,
       })
     if (mark !== undefined) this.#setMark(mark.name, mark.to)
-    if (this.#isOverLimit(nowMs)) this.#scheduleTrim(trimDelayMs)
+    if (this.#isOverLimit()) this.#scheduleTrim(trimDelayMs)
     else if (this.#retention.maxAgeMs > 0) this.#scheduleTrim(agePollMs)
     for (const wake of this.#wakes) wake()
     return appended
@@ -176,7 +176,9 @@ export class MemoryLog implements Log {
       this.#once.delete(oldest)
     }
     const found = this.#once.get(key)
-    return found !== undefined && found.forgetAtMs > nowMs ? found : undefined
+    if (found !== undefined && found.forgetAtMs > nowMs) return found
+    this.#once.delete(key) // so that it is young again when it is set again
+    return undefined
   }
 
   #setMark(name: string, value: string | undefined): void {
@@ -184,12 +186,16 @@ export class MemoryLog implements Log {
     else this.#marks.set(name, value)
   }
 
-  #isOverLimit(nowMs: number): boolean {
+  #isOverLimit(): boolean {
     const { maxEntries, maxAgeMs, maxBytes } = this.#retention
     if (maxEntries > 0 && this.#head - this.#first + 1 > maxEntries) return true
     if (maxBytes > 0 && this.#bytes > maxBytes) return true
     const oldest = this.#entries[this.#start]
-    return maxAgeMs > 0 && oldest !== undefined && oldest.timeMs < nowMs - maxAgeMs
+    return (
+      maxAgeMs > 0 &&
+      oldest !== undefined &&
+      oldest.timeMs < this.#clock.cutoff(this.#first, maxAgeMs)
+    )
   }
 
   /** One timer at a time: trimming never runs inside a publisher's request. */
@@ -202,14 +208,14 @@ export class MemoryLog implements Log {
   }
 
   #trim(): void {
-    const nowMs = Date.now()
-    for (let dropped = 0; dropped < trimBatch && this.#isOverLimit(nowMs); dropped++)
-      this.#dropOldest()
+    this.#clock.tick(this.#head)
+    for (let dropped = 0; dropped < trimBatch && this.#isOverLimit(); dropped++) this.#dropOldest()
+    this.#clock.forget(this.#first)
     if (this.#start > this.#entries.length / 2) {
       this.#entries = this.#entries.slice(this.#start)
       this.#start = 0
     }
-    if (this.#isOverLimit(nowMs)) this.#scheduleTrim(1)
+    if (this.#isOverLimit()) this.#scheduleTrim(1)
     else if (this.#retention.maxAgeMs > 0 && this.#head >= this.#first)
       this.#scheduleTrim(agePollMs)
   }

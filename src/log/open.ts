@@ -1,3 +1,4 @@
+import { getHeapStatistics } from 'node:v8'
 import type { Log, Retention } from './log.ts'
 import type { LmdbOptions } from './lmdb.ts'
 import { MemoryLog } from './memory.ts'
@@ -12,7 +13,7 @@ export async function openLog(
   retention: Retention,
   options: LmdbOptions = {},
 ): Promise<Log> {
-  if (transportUrl.startsWith('memory:')) return new MemoryLog(retention)
+  if (transportUrl.startsWith('memory:')) return new MemoryLog(withinHeap(retention))
   if (transportUrl.startsWith('lmdb:')) {
     const { LmdbLog } = await import('./lmdb.ts') // its binary is only loaded where it is used
     return LmdbLog.open(transportUrl.slice('lmdb:'.length), retention, options)
@@ -20,4 +21,11 @@ export async function openLog(
   throw new Error(
     `transport_url: this version knows memory: and lmdb:PATH, got ${JSON.stringify(new URL(transportUrl).protocol)}`,
   )
+}
+
+/** A history in memory that could take the whole heap would end the process: a quarter is its bound. */
+function withinHeap(retention: Retention): Retention {
+  const mostBytes = Math.floor(getHeapStatistics().heap_size_limit / 4)
+  const maxBytes = retention.maxBytes === 0 ? mostBytes : Math.min(retention.maxBytes, mostBytes)
+  return { ...retention, maxBytes }
 }

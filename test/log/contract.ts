@@ -215,6 +215,52 @@ export function logContract(
     t.strictSame(ids(await readAll(log, log.first - 1)), ['new'])
   })
 
+  t.test('a wall clock that jumps forward makes no entry older', async (t) => {
+    const log = await open(t, { maxAgeMs: 600_000 })
+    const { now } = Date
+    t.teardown(() => (Date.now = now))
+    await log.append([update('a')])
+    await new Promise((resolve) => setTimeout(resolve, 600)) // retention has looked at both clocks
+
+    Date.now = () => now() + 3_600_000
+    await log.append([update('b')])
+    await new Promise((resolve) => setTimeout(resolve, 1_200)) // and again, after the step
+
+    t.strictSame(ids(await readAll(log)), ['a', 'b'])
+  })
+
+  t.test('entry times never go back, though the wall clock does', async (t) => {
+    const log = await open(t)
+    const { now } = Date
+    t.teardown(() => (Date.now = now))
+    await log.append([update('a')])
+
+    Date.now = () => now() - 3_600_000
+    await log.append([update('b')])
+
+    const [a, b] = await readAll(log)
+    t.equal(b?.timeMs, a?.timeMs)
+  })
+
+  t.test('an update that cannot be stored costs only its publisher', async (t) => {
+    const log = await open(t)
+    const tooLong = [update('c'), update('d', { topics: ['x'.repeat(70_000)] })]
+
+    const [a, , b] = await Promise.allSettled([
+      log.append([update('a')]),
+      log.append(tooLong),
+      log.append([update('b')]),
+    ])
+
+    t.match([a, b], [{ status: 'fulfilled' }, { status: 'fulfilled' }])
+    t.match(log.health(), { ok: true })
+    t.strictSame(
+      ids(await readAll(log)).filter((id) => id === 'a' || id === 'b'),
+      ['a', 'b'],
+    )
+    t.strictSame(positions(await readAll(log)).at(-1), log.head)
+  })
+
   t.test('a reader that runs beside 16 writers sees one contiguous sequence', async (t) => {
     const log = await open(t)
     const seen: Entry[] = []
