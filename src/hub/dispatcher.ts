@@ -30,8 +30,9 @@ export class Dispatcher {
   readonly #endAdvance: () => void
   dispatched: number
   delivered: number
-  /** True when more entries wait than one pass may carry: an overflow now is the hub's doing. */
+  /** True while more entries wait than one pass may carry, to the last of them: an overflow now is the hub's doing. */
   isLagging = false
+  #isCatchingUp = false
   #isRunning = false
   #isClosed = false
 
@@ -81,7 +82,9 @@ export class Dispatcher {
     if (page.lost !== undefined) this.#options.onLost(page.lost.to - page.lost.from + 1)
     const cohorts = this.#registry.route(page.entries)
     this.dispatched = page.upTo
-    this.isLagging = this.#log.head > page.upTo
+    const isMoreWaiting = this.#log.head > page.upTo
+    this.isLagging = isMoreWaiting || this.#isCatchingUp
+    this.#isCatchingUp = isMoreWaiting
     try {
       await deliverAll(cohorts, this.#options.onFailure)
     } finally {

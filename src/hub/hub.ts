@@ -1,5 +1,5 @@
 import type { Log } from '../log/log.ts'
-import { type Cursor, earliest, formatPosition, parseCursor } from '../protocol/cursor.ts'
+import { earliest } from '../protocol/cursor.ts'
 import { HubError } from '../protocol/errors.ts'
 import type { Grants } from '../protocol/grants.ts'
 import type { Matcher } from '../protocol/matcher.ts'
@@ -9,6 +9,7 @@ import { type UpdateDraft, validateUpdate } from '../protocol/update.ts'
 import { Interest } from '../registry/interest.ts'
 import type { Wire } from '../registry/outbox.ts'
 import { Registry, type RegistryStats } from '../registry/registry.ts'
+import { Cursors, type Start } from './cursors.ts'
 import { Dispatcher } from './dispatcher.ts'
 import { newId } from './id.ts'
 import { type HubObserver, silent } from './observer.ts'
@@ -35,16 +36,6 @@ export interface HubOptions extends SeatLimits {
   /** Whether streams carry blocks without data that move the client's cursor. */
   readonly cursorLines: boolean
   readonly observer?: HubObserver
-}
-
-/** Where a stream starts, resolved from the client's cursor by `hub.locate`. */
-export interface Start {
-  /** The stream begins with the entry after this position. */
-  readonly position: number
-  /** What the answer's `Mercure-Last-Event-ID` says: the predecessor of the first event, or `earliest`. */
-  readonly lastEventId: string
-  /** The cursor that was asked for and is not kept; the stream then begins with a gap event. */
-  readonly missing?: string
 }
 
 export interface Subscription {
@@ -84,7 +75,7 @@ export class Hub implements Host {
   readonly #seats: Seats
   readonly #subscribers = new Set<Subscriber>()
   readonly #audit: NodeJS.Timeout
-  readonly #cursorEpoch: string
+  readonly #cursors: Cursors
   #isDraining = false
 
   constructor(options: HubOptions) {
@@ -92,7 +83,7 @@ export class Hub implements Host {
     this.#log = options.log
     this.#seats = new Seats(options)
     this.#observer = options.observer ?? silent
-    this.#cursorEpoch = options.log.epoch.replaceAll('-', '').slice(0, 12)
+    this.#cursors = new Cursors(options.log)
     this.#registry = new Registry({
       shards: options.registryShards,
       matchCacheEntries: options.matchCacheEntries,
@@ -110,7 +101,7 @@ export class Hub implements Host {
     this.#replays = new Replays(options.log, {
       dispatched: () => this.#dispatcher.dispatched,
       goLive: (subscriber) => this.#goLive(subscriber),
-      cursorAt: (position) => this.#cursorAt(position),
+      cursorAt: (position) => this.#cursors.at(position),
       onReplayed: (entries) => this.#observer.replayed(entries),
       onLost: (entries) => this.#observer.lost(entries),
       onError: (error) => this.#observer.failed('replay', error),
@@ -149,26 +140,9 @@ export class Hub implements Host {
     return id
   }
 
-  /** Resolves the cursor of a request; an empty one asks for no replay, and is answered all the same. */
-  async locate(requested: string): Promise<Start> {
-    if (requested === '') return { position: this.#log.head, lastEventId: this.#headCursor() }
-    const position = await this.#positionOf(parseCursor(requested))
-    if (position === undefined)
-      return { position: this.#log.first - 1, lastEventId: earliest, missing: requested }
-    return { position, lastEventId: requested }
-  }
-
-  /** Where live begins. The newest update's id would tell a private one to anybody. */
-  #headCursor(): string {
-    return this.#log.head === 0 ? earliest : this.#cursorAt(this.#log.head)
-  }
-
-  async #positionOf(cursor: Cursor): Promise<number | undefined> {
-    if (cursor.kind === 'earliest') return this.#log.first - 1
-    if (cursor.kind === 'id') return this.#log.locate(cursor.id)
-    const isOurs = cursor.epoch === this.#cursorEpoch
-    const isKept = cursor.position >= this.#log.first - 1 && cursor.position <= this.#log.head
-    return isOurs && isKept ? cursor.position : undefined
+  /** Resolves the cursor that a request brings. */
+  locate(requested: string): Promise<Start> {
+    return this.#cursors.locate(requested)
   }
 
   /** Why no stream can be opened now; nothing when one can. */
@@ -245,16 +219,12 @@ export class Hub implements Host {
     const seen = isLive
       ? Math.max(subscriber.position, this.#dispatcher.delivered)
       : subscriber.position
-    return encodeCursorLine(this.#cursorAt(seen))
-  }
-
-  #cursorAt(position: number): string {
-    return formatPosition(this.#cursorEpoch, position)
+    return encodeCursorLine(this.#cursors.at(seen))
   }
 
   #tellEverybodyGap(entries: number): void {
     this.#observer.lost(entries)
-    const requested = this.#cursorAt(this.#dispatcher.dispatched)
+    const requested = this.#cursors.at(this.#dispatcher.dispatched)
     const gap = encodeHubEvent({ type: 'gap', requested, resumed_after: earliest })
     for (const subscriber of this.#subscribers)
       if (subscriber.state === 'live') subscriber.send(gap)

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { startHub } from '../fixtures/hub.ts'
+import { startHub, type Subscribing } from '../fixtures/hub.ts'
 import { until } from '../fixtures/until.ts'
 
 t.test(
@@ -126,6 +126,29 @@ t.test('limits hold at n and n+1, also when many come at once, and seats come fr
   await hub.untilSubscribers(4)
 
   t.equal((await hub.subscribe('match=a')).head.status, 200)
+})
+
+t.test('limits per token and per address hold at n and n+1, and seats come free', async (t) => {
+  const hub = await startHub(t, { max_subscribers_per_token: 2, max_subscribers_per_address: 4 })
+  const token = hub.token({ subscribe: ['a'] })
+  const other = hub.token({ subscribe: ['b'] })
+  const statuses = async (options: Subscribing, count: number) => {
+    const streams = await Promise.all(
+      Array.from({ length: count }, () => hub.subscribe('match=a', options)),
+    )
+    return streams.map((stream) => stream.head.status).toSorted((a, b) => a - b)
+  }
+
+  t.strictSame(await statuses({ token }, 3), [200, 200, 429], 'the token’s third')
+  t.strictSame(await statuses({}, 3), [200, 200, 429], 'the address’s fifth')
+  const elsewhere = { localAddress: '127.0.0.2' }
+  t.strictSame(await statuses(elsewhere, 1), [200])
+  t.strictSame(await statuses({ ...elsewhere, token }, 1), [429])
+  t.strictSame(await statuses({ ...elsewhere, token: other }, 1), [200])
+  const refused = await hub.ask('GET', { path: '/.well-known/mercure?match=a', token })
+  t.match([refused.status, refused.headers['retry-after']], [429, '5'])
+  t.match(refused.text, /^Too Many Requests: .*max_subscribers_per_/)
+  t.equal(hub.hub.subscriberCount, 6)
 })
 
 t.test(
