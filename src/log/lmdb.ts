@@ -18,7 +18,7 @@ import { Store } from './lmdb-store.ts'
 import { probeStore } from './lmdb-probe.ts'
 import { freeBytesAt, preparePlace, storeProblem } from './place.ts'
 import { readRecord } from './record.ts'
-import { AgeClock } from './retention.ts'
+import { AgeClock, isOverSize } from './retention.ts'
 import { Siblings } from './siblings.ts'
 import type { State } from './state.ts'
 import { planTrim } from './trim.ts'
@@ -33,6 +33,10 @@ const leastFreeBytes = 16 * 1024 * 1024
 /** How often the log looks after itself: other processes' entries, retention, room on the disk. */
 const tickMs = 250
 const ticksPerLook = 4
+/** So much above the limits is not left for the next tick. */
+const trimSlack = 0.05
+/** Entries that a trim drops beside twice what the group before it brought. */
+const trimSlice = 500
 
 export interface LmdbOptions {
   /** A record that is not what was stored is skipped; told once per position. */
@@ -228,26 +232,32 @@ export class LmdbLog implements Log {
       })
   }
 
-  /** Never rejects: a group that fails is refused, and the next one is tried. */
+  /** Never rejects. What is to be trimmed goes in slices between the groups, more than came in with them. */
   async #write(): Promise<void> {
-    while (this.#waiting.length > 0) {
+    while (this.#waiting.length > 0 || (this.#isTrimDue && !this.#isClosed)) {
       const waiting = this.#takeWaiting()
-      try {
-        const { outcomes } = await this.#commit((state) =>
-          planGroup(this.#store, state, waiting, Date.now()),
-        )
-        for (const [index, { resolve, reject }] of waiting.entries()) {
-          const outcome = outcomes[index]
-          if (outcome instanceof HubError) reject(outcome)
-          else if (outcome !== undefined) resolve(outcome)
-        }
-      } catch (error) {
-        const refusal = error instanceof HubError ? error : this.#fail(error)
-        for (const { reject } of waiting) reject(refusal)
-      }
-      if (this.#isTrimDue) await this.#trim(waiting.length)
+      if (waiting.length > 0) await this.#writeGroup(waiting)
+      const entries = waiting.reduce((sum, { updates }) => sum + updates.length, 0)
+      if (this.#isTrimDue) await this.#trim(entries)
     }
-    if (this.#isTrimDue) await this.#trim(0)
+  }
+
+  /** A group that fails is refused, and the next one is tried. */
+  async #writeGroup(waiting: readonly Waiting[]): Promise<void> {
+    try {
+      const { outcomes } = await this.#commit((state) =>
+        planGroup(this.#store, state, waiting, Date.now()),
+      )
+      for (const [index, { resolve, reject }] of waiting.entries()) {
+        const outcome = outcomes[index]
+        if (outcome instanceof HubError) reject(outcome)
+        else if (outcome !== undefined) resolve(outcome)
+      }
+      if (isOverSize(this.#state, this.#retention, trimSlack)) this.#isTrimDue = true
+    } catch (error) {
+      const refusal = error instanceof HubError ? error : this.#fail(error)
+      for (const { reject } of waiting) reject(refusal)
+    }
   }
 
   #takeWaiting(): Waiting[] {
@@ -294,11 +304,11 @@ export class LmdbLog implements Log {
     else if (state.revision > this.#state.revision) this.#advance(state)
   }
 
-  async #trim(groupSize: number): Promise<void> {
+  async #trim(broughtEntries: number): Promise<void> {
     try {
       this.#clock.tick(this.#state.head)
       const plan = (state: State) =>
-        planTrim(this.#store, state, this.#retention, this.#clock, 500 + 2 * groupSize)
+        planTrim(this.#store, state, this.#retention, this.#clock, trimSlice + 2 * broughtEntries)
       const { isDone } = await this.#commit(plan)
       this.#isTrimDue = !isDone
       this.#clock.forget(this.#state.first)

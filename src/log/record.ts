@@ -13,8 +13,9 @@ import type { Entry } from './log.ts'
  * ```
  *
  * The checksum is seeded with the position, so that a record found under another's key is corrupt
- * too. By hand because it is the hot path: 1.1 µs to encode and 0.9 µs to decode an update of 64
- * bytes, where JSON takes 1.6 µs and 2.3 µs and stores a third more (bench/log-record.ts).
+ * too. By hand because it is the hot path: an update of 64 bytes takes 0.64 µs to
+ * write and 0.68 µs to read with its checksum, where JSON without one takes 1.3 µs and 1.0 µs, and
+ * 157 bytes instead of 242 (bench/log-record.ts).
  */
 const formatVersion = 1
 const checkedFrom = 5
