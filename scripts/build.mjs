@@ -32,6 +32,7 @@ export function build() {
     '-p',
     'tsconfig.build.json',
   ])
+  chmodSync(join(root, 'dist/src/cli/main.js'), 0o755) // npx runs it as it is
   mkdirSync(join(root, 'dist/src/page'), { recursive: true })
   cpSync(join(root, 'src/page/assets'), join(root, 'dist/src/page/assets'), { recursive: true })
   writeFileSync(stamp, '')
