@@ -1,6 +1,7 @@
 // Builds dist/ when a source is newer than the last build. Plain JavaScript, because nothing is built yet.
 import { spawnSync } from 'node:child_process'
 import {
+  chmodSync,
   cpSync,
   existsSync,
   mkdirSync,
