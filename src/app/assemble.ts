@@ -4,11 +4,14 @@ import { OriginList } from '../auth/origin.ts'
 import { isLocalOrigin } from '../config/loopback.ts'
 import type { Settings } from '../config/settings.ts'
 import type { AllowedOrigins } from '../http/cors.ts'
+import { FileLimit, reservedFiles } from '../http/file-limit.ts'
 import { Metrics } from '../http/metrics.ts'
 import type { PluginOptions } from '../http/plugin.ts'
 import { Hub } from '../hub/hub.ts'
 import type { Log } from '../log/log.ts'
 import { openLog } from '../log/open.ts'
+import { openFiles, openFilesLimit } from './machine.ts'
+import { seldom } from './seldom.ts'
 
 /** A hub with everything it needs, assembled from settings, but not listening yet. */
 export interface Assembly {
@@ -63,6 +66,8 @@ export async function assemble(settings: Settings, teller: Teller): Promise<Asse
     observer: metrics,
   })
   metrics.watch(hub, log)
+  const files = fileLimit(settings, teller)
+  if (files !== undefined) metrics.watchFiles(files)
   return {
     hub,
     log,
@@ -83,6 +88,7 @@ export async function assemble(settings: Settings, teller: Teller): Promise<Asse
       trustedProxies: settings.trustedProxies,
       needsAddress: settings.maxSubscribersPerAddress > 0,
       isLoopbackOnly: settings.playground,
+      files,
       onError: (error) => teller.error({ err: error.cause }, 'request failed'),
     },
     async close(drainMs) {
@@ -94,6 +100,28 @@ export async function assemble(settings: Settings, teller: Teller): Promise<Asse
 
 /** A line break costs seven bytes in a frame and one in a form; four times the body is what text needs. */
 const frameRoom = 4
+
+const droppedEveryMs = 10_000
+
+/** Bounds the public listener by the files that are left once log and keys are open; warns when that is too few. */
+function fileLimit({ maxSubscribers }: Settings, teller: Teller): FileLimit | undefined {
+  const [limit, before] = [openFilesLimit(), openFiles()]
+  if (limit === undefined || before === undefined) return undefined
+  const files: FileLimit = new FileLimit(
+    { limit, before },
+    seldom(droppedEveryMs, (times) =>
+      teller.warn({ times, mostConnections: files.mostConnections }, fullSentence),
+    ),
+  )
+  if (files.mostConnections < maxSubscribers)
+    teller.warn(
+      `max_subscribers: ${maxSubscribers} need ${maxSubscribers + before + reservedFiles} open files, and the limit is ${limit}; raise it (ulimit -n, LimitNOFILE=)`,
+    )
+  return files
+}
+
+const fullSentence =
+  'as many files are open as may be: new connections are closed at once; raise the limit (ulimit -n, LimitNOFILE=)'
 
 function originsOf({ corsOrigins, localOrigins }: Settings): AllowedOrigins | undefined {
   if (corsOrigins.length === 0 && !localOrigins) return undefined

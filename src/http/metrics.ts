@@ -3,6 +3,7 @@ import type { Hub } from '../hub/hub.ts'
 import type { HubObserver } from '../hub/observer.ts'
 import type { CloseReason } from '../hub/subscriber.ts'
 import type { Log } from '../log/log.ts'
+import type { FileLimit } from './file-limit.ts'
 
 const closeReasons: readonly CloseReason[] = [
   'peer',
@@ -128,6 +129,20 @@ export class Metrics implements HubObserver {
       'mercure_log_bytes',
       'Bytes kept, as history_max_bytes counts them',
       () => log.stats().bytes,
+    )
+  }
+
+  /** What the process may have open, where somebody bounds it. */
+  watchFiles(files: FileLimit): void {
+    this.#gauge(
+      'mercure_connections_max',
+      'Connections that the public listener may hold before it closes new ones at once',
+      () => files.mostConnections,
+    )
+    this.#counter(
+      'mercure_connections_dropped_total',
+      'Connections closed at once for want of files',
+      () => files.dropped,
     )
   }
 

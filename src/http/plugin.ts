@@ -5,6 +5,7 @@ import { HubError } from '../protocol/errors.ts'
 import { hubPath } from '../protocol/reserved.ts'
 import { type AllowedOrigins, Cors } from './cors.ts'
 import { asHubError, sendError } from './errors.ts'
+import type { FileLimit } from './file-limit.ts'
 import {
   type HubUrlOptions,
   HubUrlResolver,
@@ -29,6 +30,8 @@ export interface PluginOptions extends HubUrlOptions {
   readonly maxRequestBodyBytes: number
   /** Whether some limit or log line asks for the client's address; finding it costs 15 µs. */
   readonly needsAddress: boolean
+  /** What the public listener may take of the process's files; absent where that is somebody else's business. */
+  readonly files?: FileLimit | undefined
   /** Told about refusals that are the hub's own fault. */
   readonly onError: (error: HubError) => void
 }

@@ -29,7 +29,8 @@ export function hubServer(options: ServerOptions): FastifyInstance {
   const app = bareServer(options.maxHeaderBytes)
   for (const method of METHODS)
     if (!app.supportedMethods.includes(method) && method !== 'CONNECT') app.addHttpMethod(method)
-  health(app, options.hub)
+  health(app, options.hub, options.files)
+  options.files?.guard(app.server)
   void app.register(mercure, options)
   if (options.page !== undefined)
     void app.register(page, { ...options.page, urls: new HubUrlResolver(options) })
@@ -39,7 +40,7 @@ export function hubServer(options: ServerOptions): FastifyInstance {
 /** The operators' surface: metrics and health, on a listener of its own. */
 export function adminServer(metrics: Metrics, options: PluginOptions): FastifyInstance {
   const app = bareServer(16 * 1024)
-  health(app, options.hub)
+  health(app, options.hub, options.files)
   app.get('/metrics', async (_request, reply) =>
     reply.type(metrics.contentType).send(await metrics.text()),
   )

@@ -45,7 +45,10 @@ export async function subscribe(
   const start = requested === undefined ? undefined : await hub.locate(requested)
   const { tokenHash, expiresAtMs } = identity
   const refusal = hub.refusal({ tokenHash, address })
-  if (refusal !== undefined) throw refusal
+  if (refusal !== undefined) {
+    if (hub.isDraining && isEventSource(request)) return hangUp(reply)
+    throw refusal
+  }
 
   void reply.headers(streamHeaders)
   if (start !== undefined)
@@ -74,6 +77,17 @@ function itsTurn(response: ServerResponse): Promise<void> {
 
 function isQueued(response: ServerResponse): boolean {
   return response.socket === null && !response.destroyed
+}
+
+/** An `EventSource`, which never comes back from a status that is not 200, but does from a lost connection. */
+function isEventSource(request: FastifyRequest): boolean {
+  return request.method === 'GET' && (request.headers.accept ?? '').includes('text/event-stream')
+}
+
+/** Closes the connection without an answer: the client, or the proxy before it, tries again elsewhere. */
+function hangUp(reply: FastifyReply): void {
+  reply.hijack()
+  reply.raw.destroy()
 }
 
 /** Takes the connection from the framework; undefined when the client has gone meanwhile. */

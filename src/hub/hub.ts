@@ -11,6 +11,7 @@ import type { Wire } from '../registry/outbox.ts'
 import { Registry, type RegistryStats } from '../registry/registry.ts'
 import { Cursors, type Start } from './cursors.ts'
 import { Dispatcher } from './dispatcher.ts'
+import { drainOver } from './drain.ts'
 import { newId } from './id.ts'
 import { type HubObserver, silent } from './observer.ts'
 import { Pulse } from './pulse.ts'
@@ -143,6 +144,11 @@ export class Hub implements Host {
   /** Resolves the cursor that a request brings. */
   locate(requested: string): Promise<Start> {
     return this.#cursors.locate(requested)
+  }
+
+  /** The hub is letting its streams go and takes no new one. */
+  get isDraining(): boolean {
+    return this.#isDraining
   }
 
   /** Why no stream can be opened now; nothing when one can. */
@@ -309,14 +315,10 @@ export class Hub implements Host {
   async close(drainMs = 0): Promise<void> {
     this.#isDraining = true
     clearInterval(this.#audit)
-    const leaving = [...this.#subscribers]
-    const started = performance.now()
-    for (const [index, subscriber] of leaving.entries()) {
-      const dueMs = (drainMs * index) / leaving.length - (performance.now() - started)
-      if (dueMs > 20) await new Promise((resolve) => setTimeout(resolve, dueMs))
+    await drainOver(this.#subscribers, drainMs, (subscriber) => {
       subscriber.send(this.#cursorLine(subscriber) || '\n')
       subscriber.close('drained')
-    }
+    })
     this.#dispatcher.close()
     this.#pulse.close()
     await this.#log.close()
