@@ -99,6 +99,11 @@ export class Metrics implements HubObserver {
       () => hub.stats().replaying,
     )
     this.#gauge(
+      'mercure_subscribers_waiting',
+      'Requests for a stream that wait for their turn',
+      () => hub.pacing.waiting,
+    )
+    this.#gauge(
       'mercure_cohorts',
       'Groups of subscribers with the same matchers and grants',
       () => hub.stats().cohorts,

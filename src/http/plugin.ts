@@ -98,6 +98,13 @@ export async function mercure(app: FastifyInstance, options: PluginOptions): Pro
     sendError(request, reply, refusal, urlsOf(request).metadataUrl)
   })
 
+  /** New streams come at a pace; HEAD opens none. */
+  const paced = (request: FastifyRequest, reply: FastifyReply, done: (error?: Error) => void) => {
+    if (request.method === 'HEAD') return done()
+    const isTaken = hub.pacing.enter(done, () => reply.raw.destroyed)
+    if (!isTaken) done(new HubError('unavailable', 'too many subscribers wait for their turn'))
+  }
+
   /** Runs before the body is read: who may not speak is not listened to. */
   const authenticated = (
     request: FastifyRequest,
@@ -153,7 +160,7 @@ export async function mercure(app: FastifyInstance, options: PluginOptions): Pro
       method: ['GET', 'HEAD', 'QUERY'],
       url: hubPath,
       exposeHeadRoute: false,
-      onRequest: [readAsForm, authenticated],
+      onRequest: [readAsForm, paced, authenticated],
       handler: (request, reply) =>
         subscribe(hub, request, reply, {
           identity: identityOf(request),

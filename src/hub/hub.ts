@@ -14,6 +14,7 @@ import { Dispatcher } from './dispatcher.ts'
 import { drainOver } from './drain.ts'
 import { newId } from './id.ts'
 import { type HubObserver, silent } from './observer.ts'
+import { Pacing } from './pacing.ts'
 import { Pulse } from './pulse.ts'
 import { Replays } from './replay.ts'
 import { type Seat, type SeatLimits, Seats } from './seats.ts'
@@ -56,6 +57,7 @@ const auditMs = 60_000
 const retryBaseMs = 500
 const retrySpreadMs = 1_000
 const retrySpreadPerSubscriberMs = 1
+const retrySpreadMostMs = 15_000
 /** After a rotation the hub is there: come back soon, but not all in the same moment. */
 const rotationRetryMs = { least: 100, most: 1_000 }
 
@@ -77,6 +79,8 @@ export class Hub implements Host {
   readonly #subscribers = new Set<Subscriber>()
   readonly #audit: NodeJS.Timeout
   readonly #cursors: Cursors
+  /** Whoever opens streams asks here first when. */
+  readonly pacing = new Pacing((error) => this.#observer.failed('pacing', error))
   #isDraining = false
 
   constructor(options: HubOptions) {
@@ -182,7 +186,8 @@ export class Hub implements Host {
 
   /** The first bytes of a stream: reconnection time, cursor, and the gap event when something is missing. */
   #opening(start: Start | undefined, subscriber: Subscriber): string {
-    const spread = retrySpreadMs + this.#subscribers.size * retrySpreadPerSubscriberMs
+    const scaled = retrySpreadMs + this.#subscribers.size * retrySpreadPerSubscriberMs
+    const spread = Math.min(scaled, retrySpreadMostMs)
     const opening = `:\nretry: ${Math.round(retryBaseMs + Math.random() * spread)}\n${this.#cursorLine(subscriber) || '\n'}`
     if (start?.missing === undefined) return opening
     const gap = { type: 'gap', requested: start.missing, resumed_after: earliest }
