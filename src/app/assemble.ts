@@ -83,6 +83,7 @@ export async function assemble(settings: Settings, teller: Teller): Promise<Asse
         .map((issuer) => issuer.id),
       corsOrigins: originsOf(settings),
       maxRequestBodyBytes: settings.maxRequestBodyBytes,
+      idempotencyWindowMs: settings.idempotencyWindowMs,
       resourceIdentifier: settings.resourceIdentifier,
       publicUrls: settings.publicUrls,
       trustedProxies: settings.trustedProxies,

@@ -75,8 +75,7 @@ export async function createHub(
           type,
           retry: parseRetry(String(retry)),
         },
-        everything,
-        hubUrl,
+        { grants: everything, hubUrl },
       ),
     close: () => assembly.close(),
   }

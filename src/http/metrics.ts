@@ -129,6 +129,11 @@ export class Metrics implements HubObserver {
       'Records found damaged and skipped',
       () => log.stats().corrupt,
     )
+    this.#gauge(
+      'mercure_idempotency_keys',
+      'Idempotency keys remembered',
+      () => log.stats().onceKeys,
+    )
     this.#gauge('mercure_log_entries', 'Entries kept', () => log.stats().entries)
     this.#gauge(
       'mercure_log_bytes',

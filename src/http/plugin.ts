@@ -28,6 +28,8 @@ export interface PluginOptions extends HubUrlOptions {
   readonly corsOrigins?: AllowedOrigins | undefined
   /** Bytes that a publish or QUERY body may have. */
   readonly maxRequestBodyBytes: number
+  /** How long an `Idempotency-Key` is remembered; 0 for not at all. */
+  readonly idempotencyWindowMs: number
   /** Whether some limit or log line asks for the client's address; finding it costs 15 µs. */
   readonly needsAddress: boolean
   /** What the public listener may take of the process's files; absent where that is somebody else's business. */
@@ -175,7 +177,11 @@ export async function mercure(app: FastifyInstance, options: PluginOptions): Pro
       url: hubPath,
       onRequest: authenticated,
       handler: (request, reply) =>
-        publish(hub, request, reply, identityOf(request).grants, urlsOf(request).hubUrl),
+        publish(hub, request, reply, {
+          identity: identityOf(request),
+          hubUrl: urlsOf(request).hubUrl,
+          idempotencyWindowMs: options.idempotencyWindowMs,
+        }),
     })
 
   if (hasMetadata)

@@ -3,18 +3,17 @@ import { earliest } from '../protocol/cursor.ts'
 import { HubError } from '../protocol/errors.ts'
 import type { Grants } from '../protocol/grants.ts'
 import type { Matcher } from '../protocol/matcher.ts'
-import { encodeCursorLine, encodeHubEvent, frameBytesAtMost } from '../protocol/sse.ts'
-import { Topic } from '../protocol/topic.ts'
-import { type UpdateDraft, validateUpdate } from '../protocol/update.ts'
+import { encodeCursorLine, encodeHubEvent } from '../protocol/sse.ts'
+import type { UpdateDraft } from '../protocol/update.ts'
 import { Interest } from '../registry/interest.ts'
 import type { Wire } from '../registry/outbox.ts'
 import { Registry, type RegistryStats } from '../registry/registry.ts'
 import { Cursors, type Start } from './cursors.ts'
 import { Dispatcher } from './dispatcher.ts'
 import { drainOver } from './drain.ts'
-import { newId } from './id.ts'
 import { type HubObserver, silent } from './observer.ts'
 import { Pacing } from './pacing.ts'
+import { type Publication, Publisher } from './publisher.ts'
 import { Pulse } from './pulse.ts'
 import { Replays } from './replay.ts'
 import { type Seat, type SeatLimits, Seats } from './seats.ts'
@@ -71,6 +70,7 @@ export class Hub implements Host {
   readonly #options: HubOptions
   readonly #log: Log
   readonly #observer: HubObserver
+  readonly #publisher: Publisher
   readonly #registry: Registry
   readonly #dispatcher: Dispatcher
   readonly #replays: Replays
@@ -89,6 +89,10 @@ export class Hub implements Host {
     this.#seats = new Seats(options)
     this.#observer = options.observer ?? silent
     this.#cursors = new Cursors(options.log)
+    this.#publisher = new Publisher(options.log, {
+      maxFrameBytes: options.maxFrameBytes,
+      onPublished: (count) => this.#observer.published(count),
+    })
     this.#registry = new Registry({
       shards: options.registryShards,
       matchCacheEntries: options.matchCacheEntries,
@@ -121,28 +125,14 @@ export class Hub implements Host {
     this.#audit = setInterval(() => this.#auditOnce(), auditMs).unref()
   }
 
-  /**
-   * Stores updates and, once they are as durable as the log promises, resolves with their ids.
-   *
-   * @param hubUrl the hub's own URL, for the test of reserved topics
-   * @throws HubError `invalid_update`, `too_large`, `insufficient_scope`, `unavailable`; nothing was
-   *   stored then
-   */
-  async publish(draft: UpdateDraft, grants: Grants, hubUrl: string): Promise<string> {
-    validateUpdate(draft, hubUrl)
-    if (!grants.mayPublish(draft.topics.map((topic) => new Topic(topic))))
-      throw new HubError(
-        'insufficient_scope',
-        'the token does not grant publishing to every topic of the update',
-      )
-    const id = draft.id === undefined || draft.id === '' ? newId() : draft.id
-    const update = { ...draft, id }
-    const { maxFrameBytes } = this.#options
-    if (maxFrameBytes > 0 && frameBytesAtMost(update) > maxFrameBytes)
-      throw new HubError('too_large', 'the update has too many line breaks to be sent')
-    await this.#log.append([update])
-    this.#observer.published(1)
-    return id
+  /** Stores an update and resolves with its id; see `Publisher`. */
+  publish(draft: UpdateDraft, publication: Publication): Promise<string> {
+    return this.#publisher.publish(draft, publication)
+  }
+
+  /** Stores a batch, all or none, and resolves with the ids; see `Publisher`. */
+  publishAll(drafts: Iterable<UpdateDraft>, publication: Publication): Promise<string[]> {
+    return this.#publisher.publishAll(drafts, publication)
   }
 
   /** Resolves the cursor that a request brings. */

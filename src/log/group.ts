@@ -167,10 +167,11 @@ class Plan {
   }
 
   #remember(
-    { key, fingerprint, windowMs }: NonNullable<AppendOptions['once']>,
-    ids: readonly string[],
+    { key, fingerprint, windowMs, answer }: NonNullable<AppendOptions['once']>,
+    storedIds: readonly string[],
     nowMs: number,
   ): void {
+    const ids = answer === undefined ? storedIds : [answer]
     const remembered = { fingerprint, ids, position: this.#head, untilMs: nowMs + windowMs }
     const rowKey = digestOf(key)
     if (this.#recall(key) === undefined) this.#onceKeys++

@@ -70,9 +70,15 @@ export interface ReadBounds {
 export interface AppendOptions {
   /**
    * A key that makes the append happen once: the same key within `windowMs` answers the first
-   * outcome and stores nothing; with another fingerprint it is a conflict.
+   * outcome and stores nothing; with another fingerprint it is a conflict. With an `answer`, that is
+   * remembered and told as the only id: the key of a batch then takes no more room than another.
    */
-  readonly once?: { readonly key: string; readonly fingerprint: string; readonly windowMs: number }
+  readonly once?: {
+    readonly key: string
+    readonly fingerprint: string
+    readonly windowMs: number
+    readonly answer?: string
+  }
   /** A compare-and-set on a named mark: nothing is stored unless the mark is `from`; then it becomes `to`. */
   readonly mark?: {
     readonly name: string

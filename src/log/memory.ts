@@ -102,7 +102,7 @@ export class MemoryLog implements Log {
     if (once !== undefined)
       this.#once.set(once.key, {
         fingerprint: once.fingerprint,
-        appended,
+        appended: once.answer === undefined ? appended : { ...appended, ids: [once.answer] },
         forgetAtMs: nowMs + once.windowMs,
       })
     if (mark !== undefined) this.#setMark(mark.name, mark.to)

@@ -1,4 +1,4 @@
-import type { Update } from './update.ts'
+import type { Update, UpdateDraft } from './update.ts'
 
 /**
  * Encodes an update as a Server-Sent Event: event, retry, id, one `data:` per line, blank line.
@@ -13,10 +13,10 @@ export function encodeUpdate(update: Update): Buffer {
 }
 
 /** Bytes that `encodeUpdate` would need at most, without encoding: each line break may cost seven. */
-export function frameBytesAtMost({ type, retry, id, data }: Update): number {
+export function frameBytesAtMost({ type, retry, id = '', data }: UpdateDraft): number {
   const lineBreaks = data.split(/[\r\n]/).length
   return (
-    64 + 3 * (type.length + retry.length + id.length) + Buffer.byteLength(data) + 6 * lineBreaks
+    128 + 3 * (type.length + retry.length + id.length) + Buffer.byteLength(data) + 6 * lineBreaks
   )
 }
 

@@ -129,6 +129,18 @@ export function logContract(
     t.equal((await log.read(15, all)).lost, undefined)
   })
 
+  t.test('a key may remember an answer in place of the ids', async (t) => {
+    const log = await open(t)
+    const once = { key: 'k', fingerprint: 'f', windowMs: 60_000, answer: 'seed' }
+
+    const first = await log.append([update('a'), update('b')], { once })
+    const again = await log.append([update('c'), update('d')], { once: { ...once, answer: 'new' } })
+
+    t.strictSame(first, { outcome: 'stored', ids: ['a', 'b'], position: 2 })
+    t.strictSame(again, { outcome: 'repeated', ids: ['seed'], position: 2 })
+    t.strictSame(ids(await readAll(log)), ['a', 'b'])
+  })
+
   t.test('a key makes an append happen once', async (t) => {
     const log = await open(t)
     const once = { key: 'k', fingerprint: 'f', windowMs: 60_000 }
