@@ -1,5 +1,5 @@
 import type { Logger } from 'pino'
-import { Authenticator } from '../auth/authenticator.ts'
+import { Authenticator, type KeySourceEvent } from '../auth/authenticator.ts'
 import { OriginList } from '../auth/origin.ts'
 import { isLocalOrigin } from '../config/loopback.ts'
 import type { Settings } from '../config/settings.ts'
@@ -20,6 +20,13 @@ export interface Assembly {
   readonly metrics: Metrics
   /** What the HTTP plugin wants to know. */
   readonly plugin: PluginOptions
+  /**
+   * Takes over what of other settings needs no restart: keys, issuers, publish origins, seats. No stream
+   * is dropped, and tokens are verified anew.
+   *
+   * @throws Error naming option, rule and value; nothing has changed then
+   */
+  renew(settings: Settings): Promise<void>
   /** Lets streams go over `drainMs`, then closes log and key sources. */
   close(drainMs?: number): Promise<void>
 }
@@ -34,14 +41,15 @@ export type Teller = Pick<Logger, 'info' | 'warn' | 'error' | 'debug'>
  */
 export async function assemble(settings: Settings, teller: Teller): Promise<Assembly> {
   const metrics = new Metrics()
-  const authenticator = await Authenticator.open({
-    issuers: settings.issuers,
-    anonymous: settings.anonymous,
-    cookieName: settings.cookieName,
-    publishOrigins: settings.publishOrigins,
-    onFailure: (cause) => metrics.tokenRefused(cause),
-    onKeySource: (event) => teller.info(event, 'key source'),
+  const authOptionsOf = ({ issuers, anonymous, cookieName, publishOrigins }: Settings) => ({
+    issuers,
+    anonymous,
+    cookieName,
+    publishOrigins,
+    onFailure: (cause: string) => metrics.tokenRefused(cause),
+    onKeySource: (event: KeySourceEvent) => teller.info(event, 'key source'),
   })
+  const authenticator = await Authenticator.open(authOptionsOf(settings))
   const retention = {
     maxEntries: settings.historySize,
     maxAgeMs: settings.historyMaxAgeMs,
@@ -91,6 +99,11 @@ export async function assemble(settings: Settings, teller: Teller): Promise<Asse
       isLoopbackOnly: settings.playground,
       files,
       onError: (error) => teller.error({ err: error.cause }, 'request failed'),
+    },
+    async renew(next) {
+      const { anonymous, cookieName } = settings // the rest of the hub has these from the start
+      await authenticator.renew(authOptionsOf({ ...next, anonymous, cookieName }))
+      hub.limit(next)
     },
     async close(drainMs) {
       await hub.close(drainMs)

@@ -33,10 +33,10 @@ const anonymous: Identity = { grants: Grants.none }
  * A token is verified once and then remembered until it expires or its issuer's keys change.
  */
 export class Authenticator {
-  readonly #options: AuthOptions
-  readonly #rules: CredentialRules
-  readonly #keyring: Keyring
-  readonly #verifier: Verifier
+  #options: AuthOptions
+  #rules: CredentialRules
+  #keyring: Keyring
+  #verifier: Verifier
   readonly #now: () => number
   readonly #cache = new TokenCache()
   /** Verifications under way: the same token presented a thousand times at once costs one. */
@@ -56,12 +56,24 @@ export class Authenticator {
    * @throws Error naming option, rule and value
    */
   static async open(options: AuthOptions): Promise<Authenticator> {
-    const rules = { cookieName: options.cookieName, publishOrigins: parsePublishOrigins(options) }
-    const keyring = await Keyring.open(options.issuers, {
-      onKeySource: options.onKeySource ?? (() => {}),
-      now: options.now ?? Date.now,
-    })
-    return new Authenticator(options, rules, keyring)
+    return new Authenticator(options, rulesOf(options), await openKeyring(options))
+  }
+
+  /**
+   * Takes other keys and origins from now on; tokens that were verified are verified again, streams go on.
+   *
+   * @throws Error naming option, rule and value; nothing has changed then
+   */
+  async renew(options: AuthOptions): Promise<void> {
+    const rules = rulesOf(options)
+    const keyring = await openKeyring(options)
+    this.#keyring.close()
+    this.#options = options
+    this.#rules = rules
+    this.#keyring = keyring
+    this.#verifier = new Verifier(keyring, this.#now)
+    this.#cache.clear()
+    this.#pending.clear()
   }
 
   /** True when some issuer has a key for this role; without, nobody can take it with a token. */
@@ -115,13 +127,16 @@ export class Authenticator {
   }
 
   #verify(key: string, token: string, purpose: Purpose): Promise<Identity> {
-    const verification = this.#verifier
+    const verifier = this.#verifier
+    const verification = verifier
       .verify(token, purpose)
       .then((verified) => {
-        this.#cache.set(key, verified)
+        if (verifier === this.#verifier) this.#cache.set(key, verified)
         return verified.identity
       })
-      .finally(() => this.#pending.delete(key))
+      .finally(() => {
+        if (verifier === this.#verifier) this.#pending.delete(key)
+      })
     this.#pending.set(key, verification)
     return verification
   }
@@ -138,6 +153,17 @@ export class Authenticator {
   #report(error: unknown): void {
     if (error instanceof HubError) this.#options.onFailure?.(String(error.cause))
   }
+}
+
+function rulesOf(options: AuthOptions): CredentialRules {
+  return { cookieName: options.cookieName, publishOrigins: parsePublishOrigins(options) }
+}
+
+function openKeyring({ issuers, onKeySource, now }: AuthOptions): Promise<Keyring> {
+  return Keyring.open(issuers, {
+    onKeySource: onKeySource ?? (() => {}),
+    now: now ?? Date.now,
+  })
 }
 
 function purposeOf({ role, audience, hubUrl }: Presented): Purpose {

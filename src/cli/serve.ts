@@ -1,8 +1,10 @@
+import type { Logger } from 'pino'
 import { worstCaseMemory } from '../config/memory.ts'
-import { ConfigError, loadSettings } from '../config/load.ts'
+import { ConfigError, type Loaded, loadSettings } from '../config/load.ts'
 import type { Settings } from '../config/settings.ts'
 import { adminServer, hubServer, listen } from '../http/server.ts'
 import { assemble, type Assembly } from '../app/assemble.ts'
+import { reload } from '../app/reload.ts'
 import { openLogger } from './logger.ts'
 import { playgroundTokens } from './playground-token.ts'
 
@@ -27,6 +29,8 @@ export async function serve(argv: readonly string[]): Promise<number> {
     const assembly = await assemble(settings, logger)
     const servers = await open(settings, assembly)
     logger.info({ url: servers.url, adminUrl: servers.adminUrl }, 'hub ready')
+    // A hub in a terminal ends with it, as every command does.
+    if (!process.stdout.isTTY) process.on('SIGHUP', reloader(argv, loaded, assembly, logger))
     const signal = await terminated()
     logger.info({ signal }, 'draining')
     process.once('SIGTERM', () => process.exit(0)) // a second signal ends at once
@@ -49,6 +53,36 @@ function load(argv: readonly string[]): ReturnType<typeof loadSettings> | undefi
     if (!(error instanceof ConfigError)) throw error
     process.stderr.write(`${error.message}\n`)
     return undefined
+  }
+}
+
+/**
+ * What SIGHUP does: read flags, environment and file again, take over what needs no restart, and say
+ * what does. Bad settings change nothing.
+ */
+function reloader(
+  argv: readonly string[],
+  loaded: Loaded,
+  assembly: Assembly,
+  logger: Logger,
+): () => void {
+  let current = loaded
+  let turn = Promise.resolve()
+  const once = async () => {
+    try {
+      const next = loadSettings({ argv, env: process.env })
+      for (const warning of next.warnings) logger.warn(warning)
+      const { taken, needsRestart } = await reload(assembly, loaded, current, next)
+      logger.level = next.settings.logLevel
+      current = next
+      logger.info({ taken, needsRestart }, 'settings reloaded')
+    } catch (error) {
+      const problem = error instanceof Error ? error.message : String(error)
+      logger.error({ problem }, 'settings not reloaded: the hub goes on with those it has')
+    }
+  }
+  return () => {
+    turn = turn.then(once)
   }
 }
 

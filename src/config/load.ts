@@ -13,6 +13,8 @@ export type { Sources } from './sources.ts'
 
 export interface Loaded {
   readonly settings: Settings
+  /** The same, option by option, as they were read. */
+  readonly values: Values
   /** Sentences for the operator, to be logged once the log is open. */
   readonly warnings: readonly string[]
 }
@@ -56,6 +58,7 @@ function understand(
   if (all.length > 0) throw new ConfigError(all)
   return {
     settings,
+    values: read.values,
     warnings: [...readings.warnings, ...keyring.warnings, ...warningsAbout(settings)],
   }
 }

@@ -75,7 +75,7 @@ export class Hub implements Host {
   readonly #dispatcher: Dispatcher
   readonly #replays: Replays
   readonly #pulse: Pulse
-  readonly #seats: Seats
+  #seats: Seats
   readonly #subscribers = new Set<Subscriber>()
   readonly #audit: NodeJS.Timeout
   readonly #cursors: Cursors
@@ -138,6 +138,12 @@ export class Hub implements Host {
   /** Resolves the cursor that a request brings. */
   locate(requested: string): Promise<Start> {
     return this.#cursors.locate(requested)
+  }
+
+  /** Takes other limits from now on. Streams that are open stay, also above a limit. */
+  limit(limits: SeatLimits): void {
+    this.#seats = new Seats(limits)
+    for (const subscriber of this.#subscribers) this.#seats.take(subscriber)
   }
 
   /** The hub is letting its streams go and takes no new one. */
