@@ -5,7 +5,11 @@ import { mkdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { build, install } from './build.mjs'
 
-const services = [{ command: 'chromium', package: 'chromium', needs: 'the browser tests' }]
+const services = [
+  { command: 'chromium', package: 'chromium', needs: 'the browser tests' },
+  { command: 'caddy', package: 'caddy', needs: 'the tests behind Caddy' },
+  { command: 'nginx', package: 'nginx-light', needs: 'the tests behind nginx' },
+]
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const results = fileURLToPath(new URL('../.tap/results.tap', import.meta.url))
