@@ -5,6 +5,7 @@ import { isLocalOrigin } from '../config/loopback.ts'
 import type { Settings } from '../config/settings.ts'
 import type { AllowedOrigins } from '../http/cors.ts'
 import { FileLimit, reservedFiles } from '../http/file-limit.ts'
+import { healthOf, type HealthSource } from '../http/health.ts'
 import { Metrics } from '../http/metrics.ts'
 import type { PluginOptions } from '../http/plugin.ts'
 import { Hub } from '../hub/hub.ts'
@@ -18,6 +19,7 @@ export interface Assembly {
   readonly hub: Hub
   readonly log: Log
   readonly metrics: Metrics
+  readonly health: HealthSource
   /** What the HTTP plugin wants to know. */
   readonly plugin: PluginOptions
   /**
@@ -80,6 +82,7 @@ export async function assemble(settings: Settings, teller: Teller): Promise<Asse
     hub,
     log,
     metrics,
+    health: healthOf(hub, files),
     plugin: {
       hub,
       authenticator,

@@ -92,7 +92,7 @@ interface Servers {
   close(): Promise<void>
 }
 
-async function open(settings: Settings, { plugin, metrics }: Assembly): Promise<Servers> {
+async function open(settings: Settings, { plugin, metrics, health }: Assembly): Promise<Servers> {
   const { anonymous, subscriptions, cookieName } = settings
   const hub = hubServer({
     ...plugin,
@@ -111,7 +111,7 @@ async function open(settings: Settings, { plugin, metrics }: Assembly): Promise<
   })
   const url = await listen(hub, settings.host, settings.port)
   if (settings.adminPort === 'off') return { url, adminUrl: undefined, close: () => hub.close() }
-  const admin = adminServer(metrics, plugin)
+  const admin = adminServer(metrics, health)
   const adminUrl = await listen(admin, settings.adminHost, settings.adminPort)
   return {
     url,

@@ -3,9 +3,8 @@ import type { AddressInfo, Socket } from 'node:net'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { HubError } from '../protocol/errors.ts'
 import { asHubError, sendError } from './errors.ts'
-import { health } from './health.ts'
+import { health, healthOf, type HealthSource } from './health.ts'
 import { HubUrlResolver } from './hub-urls.ts'
-import type { Metrics } from './metrics.ts'
 import { type PageOptions, page } from './page.ts'
 import { mercure, type PluginOptions, securityHeaders } from './plugin.ts'
 
@@ -29,7 +28,7 @@ export function hubServer(options: ServerOptions): FastifyInstance {
   const app = bareServer(options.maxHeaderBytes)
   for (const method of METHODS)
     if (!app.supportedMethods.includes(method) && method !== 'CONNECT') app.addHttpMethod(method)
-  health(app, options.hub, options.files)
+  health(app, healthOf(options.hub, options.files))
   options.files?.guard(app.server)
   void app.register(mercure, options)
   if (options.page !== undefined)
@@ -37,10 +36,16 @@ export function hubServer(options: ServerOptions): FastifyInstance {
   return app
 }
 
+/** What `/metrics` shows: of this process, or of several. */
+export interface MetricsSource {
+  readonly contentType: string
+  text(): Promise<string>
+}
+
 /** The operators' surface: metrics and health, on a listener of its own. */
-export function adminServer(metrics: Metrics, options: PluginOptions): FastifyInstance {
+export function adminServer(metrics: MetricsSource, source: HealthSource): FastifyInstance {
   const app = bareServer(16 * 1024)
-  health(app, options.hub, options.files)
+  health(app, source)
   app.get('/metrics', async (_request, reply) =>
     reply.type(metrics.contentType).send(await metrics.text()),
   )
@@ -50,9 +55,12 @@ export function adminServer(metrics: Metrics, options: PluginOptions): FastifyIn
 /** Starts listening and tells the URL. */
 export async function listen(app: FastifyInstance, host: string, port: number): Promise<string> {
   await app.listen({ host, port, backlog })
-  const address = app.server.address() as AddressInfo
-  const name = address.family === 'IPv6' ? `[${address.address}]` : address.address
-  return `http://${name}:${address.port}`
+  return originOf(app.server.address() as AddressInfo)
+}
+
+/** The URL of a listener. */
+export function originOf({ family, address, port }: AddressInfo): string {
+  return `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`
 }
 
 function bareServer(maxHeaderSize: number): FastifyInstance {
