@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Identity } from '../auth/authenticator.ts'
+import type { Start } from '../hub/cursors.ts'
 import type { Hub } from '../hub/hub.ts'
 import { type Form, parseForm } from './form.ts'
 import type { Wire } from '../registry/outbox.ts'
@@ -44,18 +45,21 @@ export async function subscribe(
   const requested = cursorOf(request, query, body)
   const start = requested === undefined ? undefined : await hub.locate(requested)
   const { tokenHash, expiresAtMs } = identity
-  const refusal = hub.refusal({ tokenHash, address })
+  const seat = { tokenHash, address }
+  const isHead = request.method === 'HEAD'
+  const refusal = await (isHead ? hub.refusal(seat) : hub.seat(seat))
   if (refusal !== undefined) {
     if (hub.isDraining && isEventSource(request)) return hangUp(reply)
     throw refusal
   }
 
-  void reply.headers(streamHeaders)
-  if (start !== undefined)
-    void reply.header('mercure-last-event-id', asFieldValue(start.lastEventId))
-  if (request.method === 'HEAD') return void reply.send()
-
-  const wire = open(request, reply)
+  if (isHead) return void headOf(reply, start).send()
+  let wire: Wire | undefined
+  try {
+    wire = open(request, headOf(reply, start))
+  } finally {
+    if (wire === undefined) hub.unseat(seat)
+  }
   if (wire !== undefined)
     hub.subscribe(wire, {
       matchers,
@@ -65,6 +69,13 @@ export async function subscribe(
       expiresAtMs,
       address,
     })
+}
+
+function headOf(reply: FastifyReply, start: Start | undefined): FastifyReply {
+  void reply.headers(streamHeaders)
+  if (start !== undefined)
+    void reply.header('mercure-last-event-id', asFieldValue(start.lastEventId))
+  return reply
 }
 
 /**

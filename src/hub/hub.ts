@@ -16,7 +16,7 @@ import { Pacing } from './pacing.ts'
 import { type Publication, Publisher } from './publisher.ts'
 import { Pulse } from './pulse.ts'
 import { Replays } from './replay.ts'
-import { type Seat, type SeatLimits, Seats } from './seats.ts'
+import { type Seat, type SeatKeeper, type SeatLimits, Seats } from './seats.ts'
 import { type CloseReason, type Host, Subscriber } from './subscriber.ts'
 
 /** Durations in milliseconds, sizes in bytes; 0 means none or no limit. */
@@ -37,6 +37,8 @@ export interface HubOptions extends SeatLimits {
   /** Whether streams carry blocks without data that move the client's cursor. */
   readonly cursorLines: boolean
   readonly observer?: HubObserver
+  /** Who counts streams, when others count with this hub; otherwise it counts its own. */
+  readonly seats?: SeatKeeper | undefined
 }
 
 export interface Subscription {
@@ -75,7 +77,7 @@ export class Hub implements Host {
   readonly #dispatcher: Dispatcher
   readonly #replays: Replays
   readonly #pulse: Pulse
-  #seats: Seats
+  readonly #seats: SeatKeeper
   readonly #subscribers = new Set<Subscriber>()
   readonly #audit: NodeJS.Timeout
   readonly #cursors: Cursors
@@ -86,7 +88,7 @@ export class Hub implements Host {
   constructor(options: HubOptions) {
     this.#options = options
     this.#log = options.log
-    this.#seats = new Seats(options)
+    this.#seats = options.seats ?? new Seats(options)
     this.#observer = options.observer ?? silent
     this.#cursors = new Cursors(options.log)
     this.#publisher = new Publisher(options.log, {
@@ -142,8 +144,7 @@ export class Hub implements Host {
 
   /** Takes other limits from now on. Streams that are open stay, also above a limit. */
   limit(limits: SeatLimits): void {
-    this.#seats = new Seats(limits)
-    for (const subscriber of this.#subscribers) this.#seats.take(subscriber)
+    this.#seats.limit(limits, this.#subscribers)
   }
 
   /** The hub is letting its streams go and takes no new one. */
@@ -152,13 +153,26 @@ export class Hub implements Host {
   }
 
   /** Why no stream can be opened now; nothing when one can. */
-  refusal(seat: Seat): HubError | undefined {
-    if (this.#isDraining)
-      return new HubError('unavailable', 'the hub is shutting down; come back in a moment')
-    return this.#seats.refusal(seat)
+  refusal(seat: Seat): HubError | undefined | Promise<HubError | undefined> {
+    return this.#isDraining ? shuttingDown() : this.#seats.refusal(seat)
   }
 
-  /** Opens a stream on a wire whose response head was already written. */
+  /** Takes a seat for a stream that is about to open, or says why it cannot have one. */
+  async seat(seat: Seat): Promise<HubError | undefined> {
+    if (this.#isDraining) return shuttingDown()
+    const taken = this.#seats.take(seat)
+    const refusal = taken instanceof Promise ? await taken : taken
+    if (refusal !== undefined || !this.#isDraining) return refusal
+    this.#seats.leave(seat)
+    return shuttingDown()
+  }
+
+  /** Gives back the seat of a stream that did not open after all. */
+  unseat(seat: Seat): void {
+    this.#seats.leave(seat)
+  }
+
+  /** Opens a stream, which has its seat, on a wire whose response head was already written. */
   subscribe(wire: Wire, subscription: Subscription): Subscriber {
     const { start, expiresAtMs } = subscription
     const end = this.#lifeOf(expiresAtMs)
@@ -172,7 +186,6 @@ export class Hub implements Host {
       address: subscription.address,
     })
     this.#subscribers.add(subscriber)
-    this.#seats.take(subscriber)
     this.#observer.subscribed(subscriber)
     subscriber.send(this.#opening(start, subscriber))
     this.#pulse.watch(subscriber)
@@ -324,4 +337,8 @@ export class Hub implements Host {
     this.#pulse.close()
     await this.#log.close()
   }
+}
+
+function shuttingDown(): HubError {
+  return new HubError('unavailable', 'the hub is shutting down; come back in a moment')
 }

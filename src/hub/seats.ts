@@ -9,13 +9,25 @@ export interface SeatLimits {
 
 /** Whom a stream belongs to, as far as limits ask. */
 export interface Seat {
-  readonly tokenHash: string | undefined
-  readonly address: string | undefined
+  readonly tokenHash?: string | undefined
+  readonly address?: string | undefined
+}
+
+/** Who counts the open streams: this process for itself, or one process for several. */
+export interface SeatKeeper {
+  /** Takes a seat for a stream that is about to open, or says why it cannot have one. */
+  take(seat: Seat): HubError | undefined | Promise<HubError | undefined>
+  /** Gives a seat back that was taken. */
+  leave(seat: Seat): void
+  /** Whether one could be taken now, without taking it. */
+  refusal(seat: Seat): HubError | undefined | Promise<HubError | undefined>
+  /** Counts by other limits from now on. Nobody who is seated has to leave. */
+  limit(limits: SeatLimits, seated: Iterable<Seat>): void
 }
 
 /** Counts the open streams of each token and address, and says when there are enough. */
-export class Seats {
-  readonly #limits: SeatLimits
+export class Seats implements SeatKeeper {
+  #limits: SeatLimits
   readonly #perToken = new Map<string, number>()
   readonly #perAddress = new Map<string, number>()
   #taken = 0
@@ -24,7 +36,16 @@ export class Seats {
     this.#limits = limits
   }
 
-  /** Why this one cannot have a stream now; nothing when it can. */
+  take(seat: Seat): HubError | undefined {
+    const refusal = this.refusal(seat)
+    if (refusal === undefined) this.#count(seat, 1)
+    return refusal
+  }
+
+  leave(seat: Seat): void {
+    this.#count(seat, -1)
+  }
+
   refusal({ tokenHash, address }: Seat): HubError | undefined {
     const { maxSubscribers, maxSubscribersPerToken, maxSubscribersPerAddress } = this.#limits
     if (maxSubscribers > 0 && this.#taken >= maxSubscribers)
@@ -45,16 +66,18 @@ export class Seats {
     return undefined
   }
 
-  take({ tokenHash, address }: Seat): void {
-    this.#taken++
-    if (this.#limits.maxSubscribersPerToken > 0) add(this.#perToken, tokenHash, 1)
-    if (this.#limits.maxSubscribersPerAddress > 0) add(this.#perAddress, address, 1)
+  limit(limits: SeatLimits, seated: Iterable<Seat>): void {
+    this.#limits = limits
+    this.#taken = 0
+    this.#perToken.clear()
+    this.#perAddress.clear()
+    for (const seat of seated) this.#count(seat, 1)
   }
 
-  leave({ tokenHash, address }: Seat): void {
-    this.#taken--
-    if (this.#limits.maxSubscribersPerToken > 0) add(this.#perToken, tokenHash, -1)
-    if (this.#limits.maxSubscribersPerAddress > 0) add(this.#perAddress, address, -1)
+  #count({ tokenHash, address }: Seat, by: number): void {
+    this.#taken += by
+    if (this.#limits.maxSubscribersPerToken > 0) add(this.#perToken, tokenHash, by)
+    if (this.#limits.maxSubscribersPerAddress > 0) add(this.#perAddress, address, by)
   }
 }
 
