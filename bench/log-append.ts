@@ -2,9 +2,9 @@
 //
 //   npm run build && taskset -c 0 node bench/log-append.ts [seconds] [folder]     (Node 22.18 or newer;
 //   on Node 20: taskset -c 0 node --import @tapjs/typescript/import bench/log-append.ts)
-import { v7 as uuidv7 } from 'uuid'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { newId } from '../src/hub/id.ts'
 import { LmdbLog } from '../src/log/lmdb.ts'
 
 const seconds = Number(process.argv[2] ?? 3)
@@ -26,7 +26,7 @@ async function run(log: LmdbLog, publishers: number, forSeconds: number) {
   const until = started + 1_000 * forSeconds
   const publish = async () => {
     for (let now = performance.now(); now < until;) {
-      const id = `urn:uuid:${uuidv7()}`
+      const id = newId()
       const data = 'x'.repeat(64)
       const topics = ['https://example.com/books/1']
       await log.append([{ id, topics, data, isPrivate: false, type: '', retry: '' }])

@@ -16,6 +16,11 @@ export interface DispatcherOptions {
 
 const maxEntriesPerPass = 1_000
 const retryMs = 100
+/**
+ * Milliseconds of passes after which the event loop turns. With one pass per turn a dispatcher that has
+ * fallen behind bulk publishers stays there, and reads what the log's cache has already dropped.
+ */
+const sliceMs = 4
 
 /**
  * Follows the log for the live subscribers of this process: read a page, route it, deliver it, again.
@@ -59,6 +64,7 @@ export class Dispatcher {
   /** Never rejects: what throws is told and tried again. */
   async #run(): Promise<void> {
     try {
+      let deadline = performance.now() + sliceMs
       while (!this.#isClosed && this.#log.head > this.dispatched) {
         const read = this.#log.read(this.dispatched, {
           maxEntries: maxEntriesPerPass,
@@ -66,7 +72,9 @@ export class Dispatcher {
           upTo: this.#log.head,
         })
         await this.#pass(read instanceof Promise ? await read : read)
+        if (performance.now() < deadline) continue
         await new Promise<void>((resolve) => setImmediate(resolve))
+        deadline = performance.now() + sliceMs
       }
       this.#isRunning = false
     } catch (error) {

@@ -95,7 +95,8 @@ export class Publisher {
       if (updates.length === maxBatchUpdates)
         throw new HubError('too_large', `a batch may have at most ${maxBatchUpdates} updates`)
       const made = () => (seed === undefined ? newId() : seededId(seed, updates.length))
-      updates.push({ ...draft, id: ownIdOf(draft) ?? made() })
+      const { topics, data, isPrivate, type, retry } = draft
+      updates.push({ id: ownIdOf(draft) ?? made(), topics, data, isPrivate, type, retry })
       if (updates.length % stride === 0 && performance.now() > deadline) {
         await new Promise<void>((resolve) => setImmediate(resolve))
         deadline = performance.now() + sliceMs
@@ -112,9 +113,16 @@ export class Publisher {
         'the token does not grant publishing to every topic of the update',
       )
     const { maxFrameBytes } = this.#options
-    if (maxFrameBytes > 0 && frameBytesAtMost(draft) > maxFrameBytes)
+    if (maxFrameBytes > 0 && isLongerThan(draft, maxFrameBytes))
       throw new HubError('too_large', 'the update has too many line breaks to be sent')
   }
+}
+
+/** Most updates are so small that there is no need to count their line breaks. */
+function isLongerThan(draft: UpdateDraft, maxFrameBytes: number): boolean {
+  const { id = '', type, data } = draft
+  const most = 256 + 3 * (id.length + type.length) + 9 * data.length
+  return most > maxFrameBytes && frameBytesAtMost(draft) > maxFrameBytes
 }
 
 function ownIdOf({ id }: UpdateDraft): string | undefined {

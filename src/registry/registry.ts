@@ -58,6 +58,7 @@ export class Registry {
 
   /** Puts entries, in log order, into the batches of everybody who may hear them; returns who has something to deliver. */
   route(entries: readonly Entry[]): readonly Cohort[] {
+    if (this.#size === 0) return []
     const turn = new Turn()
     for (const entry of entries) {
       const topics = entry.update.topics.map((topic) => new Topic(topic))
