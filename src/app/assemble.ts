@@ -5,6 +5,7 @@ import { isLocalOrigin } from '../config/loopback.ts'
 import type { Settings } from '../config/settings.ts'
 import type { AllowedOrigins } from '../http/cors.ts'
 import { FileLimit, reservedFiles } from '../http/file-limit.ts'
+import type { AdminOptions } from '../http/admin.ts'
 import { healthOf, type HealthSource } from '../http/health.ts'
 import { Metrics } from '../http/metrics.ts'
 import type { PluginOptions } from '../http/plugin.ts'
@@ -22,6 +23,8 @@ export interface Assembly {
   readonly health: HealthSource
   /** What the HTTP plugin wants to know. */
   readonly plugin: PluginOptions
+  /** What the admin listener wants to know. */
+  readonly admin: AdminOptions
   /**
    * Takes over what of other settings needs no restart: keys, issuers, publish origins, seats. No stream
    * is dropped, and tokens are verified anew.
@@ -78,11 +81,12 @@ export async function assemble(settings: Settings, teller: Teller): Promise<Asse
   metrics.watch(hub, log)
   const files = fileLimit(settings, teller)
   if (files !== undefined) metrics.watchFiles(files)
+  const health = healthOf(hub, files)
   return {
     hub,
     log,
     metrics,
-    health: healthOf(hub, files),
+    health,
     plugin: {
       hub,
       authenticator,
@@ -102,6 +106,13 @@ export async function assemble(settings: Settings, teller: Teller): Promise<Asse
       isLoopbackOnly: settings.playground,
       files,
       onError: (error) => teller.error({ err: error.cause }, 'request failed'),
+    },
+    admin: {
+      hub,
+      metrics,
+      health,
+      token: settings.adminToken,
+      names: [settings.adminHost, ...settings.adminNames],
     },
     async renew(next) {
       const { anonymous, cookieName } = settings // the rest of the hub has these from the start

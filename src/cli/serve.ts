@@ -2,7 +2,8 @@ import type { Logger } from 'pino'
 import { worstCaseMemory } from '../config/memory.ts'
 import { ConfigError, type Loaded, loadSettings } from '../config/load.ts'
 import type { Settings } from '../config/settings.ts'
-import { adminServer, hubServer, listen } from '../http/server.ts'
+import { adminServer } from '../http/admin.ts'
+import { hubServer, listen } from '../http/server.ts'
 import { assemble, type Assembly } from '../app/assemble.ts'
 import { reload } from '../app/reload.ts'
 import { openLogger } from './logger.ts'
@@ -92,7 +93,7 @@ interface Servers {
   close(): Promise<void>
 }
 
-async function open(settings: Settings, { plugin, metrics, health }: Assembly): Promise<Servers> {
+async function open(settings: Settings, { plugin, admin: operators }: Assembly): Promise<Servers> {
   const { anonymous, subscriptions, cookieName } = settings
   const hub = hubServer({
     ...plugin,
@@ -111,7 +112,7 @@ async function open(settings: Settings, { plugin, metrics, health }: Assembly): 
   })
   const url = await listen(hub, settings.host, settings.port)
   if (settings.adminPort === 'off') return { url, adminUrl: undefined, close: () => hub.close() }
-  const admin = adminServer(metrics, health)
+  const admin = adminServer(operators)
   const adminUrl = await listen(admin, settings.adminHost, settings.adminPort)
   return {
     url,

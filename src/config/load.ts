@@ -108,6 +108,7 @@ function settle(values: Values, { given }: Readings, keyring: Keyring): Settings
     idempotencyWindowMs: values.idempotency_window,
     cursorLines: values.cursor_lines,
     adminToken: values.admin_token,
+    adminNames: values.admin_names,
     logLevel: values.log_level,
     logFormat: values.log_format,
   }

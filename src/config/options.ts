@@ -192,6 +192,12 @@ export const options = {
     'Token that opens kick and debug to others than loopback.',
     address.bearerToken,
   ),
+  admin_names: several(
+    address.host,
+    'host names',
+    '',
+    'Names with a dot under which the admin listener may be addressed, besides loopback names.',
+  ),
   log_level: oneOf(choice(...logLevels), logLevels.join(', '), 'info', 'Least severe line logged.'),
   log_format: oneOf(choice('json', 'pretty'), 'json, pretty', 'json', 'JSON lines, or for people.'),
 } as const satisfies Record<string, Option<unknown>>

@@ -62,6 +62,8 @@ export interface Settings {
   readonly idempotencyWindowMs: number
   readonly cursorLines: boolean
   readonly adminToken: string | undefined
+  /** Names of the admin listener besides loopback names. */
+  readonly adminNames: readonly string[]
   readonly logLevel: string
   readonly logFormat: 'json' | 'pretty'
 }

@@ -119,7 +119,8 @@ function authorityOf(target: string): string | undefined {
   return /^https?:\/\/([^/?#]+)/i.exec(target)?.[1]
 }
 
-function isLoopbackName(hostname: string): boolean {
+/** A host name that only this machine reaches. */
+export function isLoopbackName(hostname: string): boolean {
   return (
     hostname === 'localhost' ||
     hostname.endsWith('.localhost') ||

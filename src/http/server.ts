@@ -3,7 +3,7 @@ import type { AddressInfo, Socket } from 'node:net'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { HubError } from '../protocol/errors.ts'
 import { asHubError, sendError } from './errors.ts'
-import { health, healthOf, type HealthSource } from './health.ts'
+import { health, healthOf } from './health.ts'
 import { HubUrlResolver } from './hub-urls.ts'
 import { type PageOptions, page } from './page.ts'
 import { mercure, type PluginOptions, securityHeaders } from './plugin.ts'
@@ -36,22 +36,6 @@ export function hubServer(options: ServerOptions): FastifyInstance {
   return app
 }
 
-/** What `/metrics` shows: of this process, or of several. */
-export interface MetricsSource {
-  readonly contentType: string
-  text(): Promise<string>
-}
-
-/** The operators' surface: metrics and health, on a listener of its own. */
-export function adminServer(metrics: MetricsSource, source: HealthSource): FastifyInstance {
-  const app = bareServer(16 * 1024)
-  health(app, source)
-  app.get('/metrics', async (_request, reply) =>
-    reply.type(metrics.contentType).send(await metrics.text()),
-  )
-  return app
-}
-
 /** Starts listening and tells the URL. */
 export async function listen(app: FastifyInstance, host: string, port: number): Promise<string> {
   await app.listen({ host, port, backlog })
@@ -63,7 +47,8 @@ export function originOf({ family, address, port }: AddressInfo): string {
   return `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`
 }
 
-function bareServer(maxHeaderSize: number): FastifyInstance {
+/** A server with neither routes nor hooks: what all listeners of the hub have in common. */
+export function bareServer(maxHeaderSize: number): FastifyInstance {
   const app = Fastify({
     logger: false,
     exposeHeadRoutes: true,

@@ -292,6 +292,15 @@ export class Hub implements Host {
     return { ...this.#registry.stats(), replaying: this.#subscribers.size - this.#registry.size }
   }
 
+  /** Some of the streams, those with most pending bytes first. Walks all of them: for people, not for a hot path. */
+  slowest(most: number): readonly Subscriber[] {
+    return [...this.#subscribers]
+      .map((subscriber) => ({ subscriber, bytes: subscriber.pendingBytes }))
+      .sort((one, other) => other.bytes - one.bytes)
+      .slice(0, most)
+      .map(({ subscriber }) => subscriber)
+  }
+
   /** Checks the registry in both directions; what does not agree is told, repaired and never thrown. */
   verify(): readonly string[] {
     const faults = [...this.#registry.verify()]

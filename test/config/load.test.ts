@@ -53,6 +53,7 @@ t.test('without more than keys, every option has the default of the documentatio
     idempotencyWindowMs: 600_000,
     cursorLines: true,
     adminToken: undefined,
+    adminNames: [],
     logLevel: 'info',
     logFormat: 'json',
   })
