@@ -19,7 +19,8 @@ const timeMs = Date.now()
 const record = target.subarray(0, writeRecord(target, 0, 7, timeMs, update))
 const json = Buffer.from(JSON.stringify({ timeMs, update }))
 const cache = new EntryCache(8 * 1024 * 1024)
-for (let position = 1; position <= 1_000; position++) cache.put({ position, timeMs, update })
+for (let position = 1; position <= 1_000; position++)
+  cache.put({ position, kind: 'update', timeMs, update })
 
 const questions = {
   write: () => writeRecord(target, 0, 7, timeMs, update),

@@ -8,7 +8,7 @@ import {
   type Store,
   type Writes,
 } from './lmdb-store.ts'
-import type { Appended, AppendOptions, Entry } from './log.ts'
+import type { Appended, AppendOptions, Entry, EntryKind } from './log.ts'
 import { costOf, recordBytesAtMost, writeRecord } from './record.ts'
 import type { State } from './state.ts'
 
@@ -40,8 +40,10 @@ export interface Remembered {
   readonly untilMs: number
 }
 
-/** Keys and marks that are remembered at most; beyond, appends that need one are refused. */
+/** Idempotency keys that are remembered at most; beyond, appends that need one are refused. */
 const maxRemembered = 100_000
+/** Marks at most: about one per matcher of each stream, where presence is on. */
+const maxMarks = 1_000_000
 
 /** Gives the waiting updates their positions and records, on top of `state`. Reads the store, writes nothing. */
 export function planGroup(
@@ -76,7 +78,10 @@ class Plan {
   readonly #marks = new Map<string, string | undefined>()
   #used = 0
   #head: number
+  #updates: number
   #bytes: number
+  #notices: number
+  #noticeBytes: number
   #lastId: string
   #onceKeys: number
   #markCount: number
@@ -87,7 +92,10 @@ class Plan {
     this.#timeMs = timeMs
     this.#room = room
     this.#head = state.head
+    this.#updates = state.updates
     this.#bytes = state.bytes
+    this.#notices = state.notices
+    this.#noticeBytes = state.noticeBytes
     this.#lastId = state.lastId
     this.#onceKeys = state.onceKeys
     this.#markCount = state.marks
@@ -96,7 +104,7 @@ class Plan {
   /** Adds all updates of a publisher, or none. */
   append(
     updates: readonly Update[],
-    { once, mark }: AppendOptions,
+    { kind = 'update', once, marks = [] }: AppendOptions,
     nowMs: number,
   ): Appended | HubError {
     if (once !== undefined) {
@@ -106,26 +114,28 @@ class Plan {
         return { outcome: 'repeated', ids: before.ids, position: before.position }
       }
     }
-    if (mark !== undefined && this.#mark(mark.name) !== mark.from) return { outcome: 'refused' }
-    const needsKey = once !== undefined && this.#onceKeys >= maxRemembered
-    const needsMark = mark !== undefined && mark.from === undefined && mark.to !== undefined
-    if (needsKey || (needsMark && this.#markCount >= maxRemembered))
+    const marked = this.#compare(marks)
+    if (marked === undefined) return { outcome: 'refused' }
+    if (once !== undefined && this.#onceKeys >= maxRemembered)
       return new HubError(
         'unavailable',
         'too many idempotency keys are remembered; try again later',
       )
+    if (this.#markCount + marks.length > maxMarks && marks.some(({ to }) => to !== undefined))
+      return new HubError('unavailable', 'the history holds too many marks; try again later')
 
     const records: Buffer[] = []
     try {
       for (const update of updates)
-        records.push(this.#encode(update, this.#head + 1 + records.length))
+        records.push(this.#encode(update, this.#head + 1 + records.length, kind))
     } catch (cause) {
       return new HubError('too_large', 'a field of the update is too long', { cause })
     }
-    for (const [index, update] of updates.entries()) this.#add(update, records[index] as Buffer)
+    for (const [index, update] of updates.entries())
+      this.#add(update, records[index] as Buffer, kind)
     const ids = updates.map((update) => update.id)
     if (once !== undefined) this.#remember(once, ids, nowMs)
-    if (mark !== undefined) this.#setMark(mark.name, mark.to)
+    for (const [name, to] of marked) this.#setMark(name, to)
     return { outcome: 'stored', ids, position: this.#head }
   }
 
@@ -135,6 +145,9 @@ class Plan {
       ...this.#before,
       revision: this.#before.revision + 1,
       head: this.#head,
+      updates: this.#updates,
+      notices: this.#notices,
+      noticeBytes: this.#noticeBytes,
       lastTimeMs: this.#timeMs,
       bytes: this.#bytes,
       lastId: this.#lastId,
@@ -144,19 +157,25 @@ class Plan {
     return { entries: this.#entries, trimmed: [], rows: this.#rows, state }
   }
 
-  #encode(update: Update, position: number): Buffer {
-    const end = writeRecord(this.#room, this.#used, position, this.#timeMs, update)
+  #encode(update: Update, position: number, kind: EntryKind): Buffer {
+    const end = writeRecord(this.#room, this.#used, position, this.#timeMs, update, kind)
     const record = this.#room.subarray(this.#used, end)
     this.#used = end
     return record
   }
 
-  #add(update: Update, record: Buffer): void {
+  #add(update: Update, record: Buffer, kind: EntryKind): void {
     const position = ++this.#head
-    this.#bytes += costOf(record)
+    if (kind === 'update') {
+      this.#updates++
+      this.#bytes += costOf(record)
+    } else {
+      this.#notices++
+      this.#noticeBytes += costOf(record)
+    }
     this.#lastId = update.id
     this.#entries.push({ position, idKey: idKeyOf(update.id), record })
-    this.stored.push({ position, timeMs: this.#timeMs, update })
+    this.stored.push({ position, kind, timeMs: this.#timeMs, update })
   }
 
   #recall(key: string): Remembered | undefined {
@@ -182,9 +201,22 @@ class Plan {
     this.#rows.push({ table: 'expiries', key: due, value: rowKey, isGone: false })
   }
 
+  /** What the marks become; undefined when one of them is not what it should be. */
+  #compare(
+    changes: NonNullable<AppendOptions['marks']>,
+  ): Map<string, string | undefined> | undefined {
+    const marked = new Map<string, string | undefined>()
+    for (const { name, from, to } of changes) {
+      const now = marked.has(name) ? marked.get(name) : this.#mark(name)
+      if (now !== from) return undefined
+      marked.set(name, to)
+    }
+    return marked
+  }
+
   #mark(name: string): string | undefined {
     if (this.#marks.has(name)) return this.#marks.get(name)
-    return this.#store.mark(digestOf(name))?.toString()
+    return this.#store.mark(Buffer.from(name))?.toString()
   }
 
   #setMark(name: string, to: string | undefined): void {
@@ -193,7 +225,7 @@ class Plan {
     if (from !== undefined && to === undefined) this.#markCount--
     this.#marks.set(name, to)
     const value = to === undefined ? undefined : Buffer.from(to)
-    this.#rows.push({ table: 'marks', key: digestOf(name), value })
+    this.#rows.push({ table: 'marks', key: Buffer.from(name), value })
   }
 }
 

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { type Database, open, type RootDatabase } from 'lmdb'
+import type { Mark } from './log.ts'
 import { decodeState, emptyState, encodeState, type State } from './state.ts'
 
 /** What one group writes; see `Store.commit`. Nothing here may throw half-way: keys and values are ready-made. */
@@ -120,12 +121,30 @@ export class Store {
     return undefined
   }
 
+  /** The first position after this one that has a record; undefined when none has. */
+  nextPosition(position: number): number | undefined {
+    const start = writePosition(Buffer.allocUnsafe(8), position + 1)
+    for (const key of this.#entries.getKeys({ start, limit: 1 })) return readPosition(key)
+    return undefined
+  }
+
   once(key: Buffer): Buffer | undefined {
     return this.#once.get(key)
   }
 
   mark(key: Buffer): Buffer | undefined {
     return this.#marks.get(key)
+  }
+
+  /** Marks whose name starts with `prefix` and stands after `after`, in byte order. */
+  marksAfter(prefix: string, after: string, limit: number): readonly Mark[] {
+    const from = after >= prefix && after !== '' ? Buffer.from(`${after}\0`) : Buffer.from(prefix)
+    const range = this.#marks.getRange({
+      ...(from.length === 0 ? {} : { start: from }),
+      end: Buffer.concat([Buffer.from(prefix), Buffer.of(0xff)]), // a byte that no text has
+      limit,
+    })
+    return [...range].map(({ key, value }) => ({ name: key.toString(), value: value.toString() }))
   }
 
   /** Keys of the once table whose time is over, oldest first. */

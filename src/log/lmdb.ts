@@ -10,6 +10,7 @@ import type {
   Log,
   LogHealth,
   LogStats,
+  MarkPage,
   Page,
   ReadBounds,
   Retention,
@@ -17,8 +18,9 @@ import type {
 import { Store } from './lmdb-store.ts'
 import { probeStore } from './lmdb-probe.ts'
 import { freeBytesAt, preparePlace, storeProblem } from './place.ts'
+import { badMark, isMarkName } from './mark.ts'
 import { readRecord } from './record.ts'
-import { AgeClock, isOverSize } from './retention.ts'
+import { AgeClock, hasTooManyNotices, isOverSize } from './retention.ts'
 import { Siblings } from './siblings.ts'
 import type { State } from './state.ts'
 import { planTrim } from './trim.ts'
@@ -136,6 +138,8 @@ export class LmdbLog implements Log {
     if (this.#isClosed)
       return Promise.reject(new HubError('unavailable', 'the hub is shutting down'))
     if (this.#problem !== undefined) return Promise.reject(unavailable(this.#problem))
+    for (const { name } of options.marks ?? [])
+      if (!isMarkName(name)) return Promise.reject(badMark())
     if (this.#waitingBytes > maxWaitingBytes)
       return Promise.reject(unavailable('too many updates wait for the disk'))
     const bytes = updates.reduce((sum, update) => sum + update.data.length, 0)
@@ -156,11 +160,14 @@ export class LmdbLog implements Log {
     let bytes = 0
     let readUpTo = from - 1
     for (let position = from; position <= last && entries.length < maxEntries; position++) {
-      const entry = this.#cache.get(position) ?? this.#load(position)
+      const entry = this.#cached(position) ?? this.#load(position)
       if (entry !== undefined) {
         bytes += entry.update.data.length
         if (bytes > maxBytes && entries.length > 0) break
         entries.push(entry)
+      } else if (position < this.#state.noticesFrom && position >= this.#state.first) {
+        // Notices that went before their neighbours: the next record may be far away.
+        position = Math.min(this.#store.nextPosition(position) ?? last + 1, last + 1) - 1
       } else if (position < this.#state.first) {
         // Another process trimmed it while we read: a hole, and no corrupt record.
         if (entries.length === 0) return this.read(after, bounds)
@@ -169,12 +176,21 @@ export class LmdbLog implements Log {
       readUpTo = position
     }
     if (from > last) readUpTo = last
-    if (from === after + 1) return { entries, upTo: readUpTo }
-    return { entries, upTo: readUpTo, lost: { from: after + 1, to: Math.min(from - 1, last) } }
+    return {
+      entries,
+      upTo: readUpTo,
+      ...(from === after + 1 ? {} : { lost: { from: after + 1, to: Math.min(from - 1, last) } }),
+      ...(after + 1 < this.#state.noticesFrom ? { lostNotices: true } : {}),
+    }
   }
 
   locate(id: string): number | undefined {
     return this.#store.firstPosition(id, this.#state.first)
+  }
+
+  marks(prefix: string, after: string, limit: number): MarkPage {
+    this.#refresh() // state and marks are then of one snapshot
+    return { marks: this.#store.marksAfter(prefix, after, limit), position: this.#state.head }
   }
 
   onAdvance(wake: () => void): () => void {
@@ -190,8 +206,8 @@ export class LmdbLog implements Log {
   }
 
   stats(): LogStats {
-    const { head, first, bytes, onceKeys, marks } = this.#state
-    return { entries: head - first + 1, bytes, onceKeys, marks, corrupt: this.#corrupt.size }
+    const { updates, notices, bytes, onceKeys, marks } = this.#state
+    return { entries: updates, notices, bytes, onceKeys, marks, corrupt: this.#corrupt.size }
   }
 
   async close(): Promise<void> {
@@ -205,18 +221,26 @@ export class LmdbLog implements Log {
     await this.#store.close()
   }
 
+  /** A notice that was dropped may still be in the cache, but nobody would know which are. */
+  #cached(position: number): Entry | undefined {
+    const entry = this.#cache.get(position)
+    const isDropped = entry?.kind !== 'update' && position < this.#state.noticesFrom
+    return isDropped ? undefined : entry
+  }
+
   #load(position: number): Entry | undefined {
     const record = this.#store.record(position)
     const entry = record === undefined ? undefined : readRecord(record, position)
     if (entry !== undefined) this.#cache.put(entry)
-    else this.#noteCorrupt(position)
+    else this.#noteCorrupt(position, record === undefined)
     return entry
   }
 
   /** The record costs itself: counted and told once, never thrown. */
-  #noteCorrupt(position: number): void {
+  #noteCorrupt(position: number, isMissing: boolean): void {
     this.#refresh()
-    if (position < this.#state.first) return // another process trimmed it meanwhile
+    const { first, noticesFrom } = this.#state
+    if (position < first || (isMissing && position < noticesFrom)) return // trimmed, maybe by another process
     if (this.#corrupt.has(position) || this.#corrupt.size > 10_000) return
     this.#corrupt.add(position)
     this.#onCorrupt(position)
@@ -253,7 +277,11 @@ export class LmdbLog implements Log {
         if (outcome instanceof HubError) reject(outcome)
         else if (outcome !== undefined) resolve(outcome)
       }
-      if (isOverSize(this.#state, this.#retention, trimSlack)) this.#isTrimDue = true
+      if (
+        isOverSize(this.#state, this.#retention, trimSlack) ||
+        hasTooManyNotices(this.#state, this.#retention, trimSlack)
+      )
+        this.#isTrimDue = true
     } catch (error) {
       const refusal = error instanceof HubError ? error : this.#fail(error)
       for (const { reject } of waiting) reject(refusal)

@@ -9,6 +9,13 @@ import type { Update } from '../protocol/update.ts'
  * exactly once, in order, to whoever asks with the last position they have seen. A hole (entries
  * trimmed before they were read) is reported as `lost`, never skipped in silence.
  *
+ * Besides updates a log holds *notices*: subscription events (`presence`) and messages between hubs
+ * (`control`). They stand in the same order, but have a bound of their own (`Retention.maxNotices`), so that
+ * subscribers that come and go push no update out of the history: beyond it the oldest notices go,
+ * also from among updates that stay. That is no hole; a page that passes over such places says so in `lostNotices`.
+ *
+ * *Marks* are named values that change with an append or not at all: what hubs have to agree on.
+ *
  * All implementations pass one suite, test/log/contract.ts.
  */
 export interface Log {
@@ -34,6 +41,12 @@ export interface Log {
   /** The first position that holds `id`, found without a scan; undefined when it is not kept. */
   locate(id: string): number | undefined | Promise<number | undefined>
 
+  /**
+   * Marks whose name starts with `prefix` and stands after `after` (empty: from the first), in byte
+   * order, `limit` at most, as they were when the head was `position`.
+   */
+  marks(prefix: string, after: string, limit: number): MarkPage | Promise<MarkPage>
+
   /** Calls `wake` soon after `head` moved. Returns the function that ends it. */
   onAdvance(wake: () => void): () => void
 
@@ -44,8 +57,12 @@ export interface Log {
   close(): Promise<void>
 }
 
+/** What an entry is: an update, a subscription event, or a message between hubs that no client gets. */
+export type EntryKind = 'update' | 'presence' | 'control'
+
 export interface Entry {
   readonly position: number
+  readonly kind: EntryKind
   /** Milliseconds since 1970, never less than the entry before. */
   readonly timeMs: number
   readonly update: Update
@@ -57,6 +74,19 @@ export interface Page {
   readonly upTo: number
   /** Positions after `after` that are not kept any more. */
   readonly lost?: { readonly from: number; readonly to: number }
+  /** Notices may have stood after `after` that are not kept any more. */
+  readonly lostNotices?: true
+}
+
+export interface Mark {
+  readonly name: string
+  readonly value: string
+}
+
+export interface MarkPage {
+  readonly marks: readonly Mark[]
+  /** The head for which the marks are exact. */
+  readonly position: number
 }
 
 export interface ReadBounds {
@@ -68,6 +98,8 @@ export interface ReadBounds {
 }
 
 export interface AppendOptions {
+  /** What the entries are; `update` when absent. */
+  readonly kind?: EntryKind
   /**
    * A key that makes the append happen once: the same key within `windowMs` answers the first
    * outcome and stores nothing; with another fingerprint it is a conflict. With an `answer`, that is
@@ -79,12 +111,18 @@ export interface AppendOptions {
     readonly windowMs: number
     readonly answer?: string
   }
-  /** A compare-and-set on a named mark: nothing is stored unless the mark is `from`; then it becomes `to`. */
-  readonly mark?: {
-    readonly name: string
-    readonly from: string | undefined
-    readonly to: string | undefined
-  }
+  /**
+   * Compare-and-sets on marks, one after the other: nothing is stored unless each of them is `from`
+   * when its turn comes; then all become `to`. Without updates, marks change and the head stays.
+   */
+  readonly marks?: readonly MarkChange[]
+}
+
+/** Undefined: there is no such mark. A name has 1 to 512 bytes. */
+export interface MarkChange {
+  readonly name: string
+  readonly from: string | undefined
+  readonly to: string | undefined
 }
 
 export type Appended =
@@ -97,9 +135,11 @@ export type Appended =
 
 export type LogHealth = { readonly ok: true } | { readonly ok: false; readonly reason: string }
 
-/** Sizes for gauges: entries and bytes kept, bytes being what `history_max_bytes` bounds. */
+/** Sizes for gauges: updates and bytes kept, bytes being what `history_max_bytes` bounds. */
 export interface LogStats {
   readonly entries: number
+  /** Presence and control entries kept, which neither `entries` nor `bytes` counts. */
+  readonly notices: number
   readonly bytes: number
   readonly onceKeys: number
   readonly marks: number
@@ -107,9 +147,11 @@ export interface LogStats {
   readonly corrupt: number
 }
 
-/** What a log keeps. 0 means no limit; an entry must satisfy all three to stay. */
+/** What a log keeps. 0 means no limit; an entry must satisfy all three to stay; `maxEntries` and `maxBytes` count updates. */
 export interface Retention {
   readonly maxEntries: number
   readonly maxAgeMs: number
   readonly maxBytes: number
+  /** Presence and control entries kept; 50,000 when absent, and 64 MiB of them at most. */
+  readonly maxNotices?: number
 }

@@ -1,14 +1,18 @@
 import { randomUUID } from 'node:crypto'
 import { HubError } from '../protocol/errors.ts'
 import type { Update } from '../protocol/update.ts'
-import { AgeClock } from './retention.ts'
+import { badMark, isMarkName } from './mark.ts'
+import { AgeClock, type Extent, hasTooManyNotices, isOverSize } from './retention.ts'
 import type {
   Appended,
   AppendOptions,
   Entry,
+  EntryKind,
   Log,
   LogHealth,
   LogStats,
+  MarkChange,
+  MarkPage,
   Page,
   ReadBounds,
   Retention,
@@ -16,11 +20,14 @@ import type {
 
 /** Bytes that an entry costs beside its text: objects, index entry, string headers (measured: 420–510). */
 const overheadBytes = 512
-/** Idempotency keys and marks that are remembered at most; beyond, appends that need one are refused. */
+/** Idempotency keys that are remembered at most; beyond, appends that need one are refused. */
 const maxRemembered = 100_000
+/** Marks at most: about one per matcher of each stream, where presence is on. */
+const maxMarks = 1_000_000
 /** Entries dropped in one go, so that a trim never holds the event loop for long. */
 const trimBatch = 2_000
 const trimDelayMs = 100
+const noticeSlack = 0.1
 const agePollMs = 500
 
 interface Remembered {
@@ -32,8 +39,8 @@ interface Remembered {
 /**
  * A bounded history in memory: as fast as it gets, gone with the process.
  *
- * Entries stand in an array whose index is `position - first`, so a position is found by
- * subtraction; trimming moves the start and, now and then, the array.
+ * Entries stand in an array in the order of their positions. Most are found by subtraction, those
+ * before places where notices were dropped by bisection; trimming moves the start and, now and then, the array.
  */
 export class MemoryLog implements Log {
   readonly epoch = randomUUID()
@@ -44,13 +51,20 @@ export class MemoryLog implements Log {
   #start = 0
   #first = 1
   #head = 0
+  #updates = 0
   #bytes = 0
+  #notices = 0
+  #noticeBytes = 0
+  /** Before this position no notice is kept. */
+  #noticesFrom = 1
   #lastId: string | undefined
   #lastTimeMs = 0
   /** All positions of each id, oldest first (CORNERS: publishers may reuse ids). */
   readonly #positions = new Map<string, number[]>()
   readonly #once = new Map<string, Remembered>()
   readonly #marks = new Map<string, string>()
+  /** Their names in byte order. */
+  readonly #markNames: string[] = []
   readonly #wakes = new Set<() => void>()
   #trimTimer: NodeJS.Timeout | undefined
   #isClosed = false
@@ -79,7 +93,10 @@ export class MemoryLog implements Log {
     }
   }
 
-  #append(updates: readonly Update[], { once, mark }: AppendOptions): Appended {
+  #append(
+    updates: readonly Update[],
+    { kind = 'update', once, marks = [] }: AppendOptions,
+  ): Appended {
     if (this.#isClosed) throw new HubError('unavailable', 'the hub is shutting down')
     const nowMs = Date.now()
     if (once !== undefined) {
@@ -89,14 +106,15 @@ export class MemoryLog implements Log {
         return { ...before.appended, outcome: 'repeated' } as Appended
       }
     }
-    if (mark !== undefined && this.#marks.get(mark.name) !== mark.from)
-      return { outcome: 'refused' }
-    const needsKey = once !== undefined && this.#once.size >= maxRemembered
-    const needsMark = mark !== undefined && mark.from === undefined && mark.to !== undefined
-    if (needsKey || (needsMark && this.#marks.size >= maxRemembered))
+    if (!marks.every(({ name }) => isMarkName(name))) throw badMark()
+    const marked = this.#compare(marks)
+    if (marked === undefined) return { outcome: 'refused' }
+    if (once !== undefined && this.#once.size >= maxRemembered)
       throw new HubError('unavailable', 'too many idempotency keys are remembered; try again later')
+    if (this.#marks.size + marks.length > maxMarks && marks.some(({ to }) => to !== undefined))
+      throw new HubError('unavailable', 'the history holds too many marks; try again later')
 
-    for (const update of updates) this.#store(update, nowMs)
+    for (const update of updates) this.#store(update, kind, nowMs)
     const ids = updates.map((update) => update.id)
     const appended: Appended = { outcome: 'stored', ids, position: this.#head }
     if (once !== undefined)
@@ -105,18 +123,19 @@ export class MemoryLog implements Log {
         appended: once.answer === undefined ? appended : { ...appended, ids: [once.answer] },
         forgetAtMs: nowMs + once.windowMs,
       })
-    if (mark !== undefined) this.#setMark(mark.name, mark.to)
-    if (this.#isOverLimit()) this.#scheduleTrim(trimDelayMs)
+    for (const [name, to] of marked) this.#setMark(name, to)
+    if (this.#isOverLimit() || this.#hasTooManyNotices()) this.#scheduleTrim(trimDelayMs)
     else if (this.#retention.maxAgeMs > 0) this.#scheduleTrim(agePollMs)
-    for (const wake of this.#wakes) wake()
+    if (updates.length > 0) for (const wake of this.#wakes) wake()
     return appended
   }
 
-  #store(update: Update, nowMs: number): void {
+  #store(update: Update, kind: EntryKind, nowMs: number): void {
     this.#lastTimeMs = Math.max(this.#lastTimeMs, nowMs)
     const position = ++this.#head
-    this.#entries.push({ position, timeMs: this.#lastTimeMs, update })
-    this.#bytes += costOf(update)
+    const entry = { position, kind, timeMs: this.#lastTimeMs, update }
+    this.#entries.push(entry)
+    this.#count(entry, 1)
     this.#lastId = update.id
     const positions = this.#positions.get(update.id)
     if (positions === undefined) this.#positions.set(update.id, [position])
@@ -129,16 +148,45 @@ export class MemoryLog implements Log {
     const from = Math.max(after + 1, this.#first)
     const entries: Entry[] = []
     let bytes = 0
-    for (let position = from; position <= last && entries.length < maxEntries; position++) {
-      const entry = this.#entries[this.#start + position - this.#first]
-      if (entry === undefined) break
+    for (let index = this.#indexOf(from); entries.length < maxEntries; index++) {
+      const entry = this.#entries[index]
+      if (entry === undefined || entry.position > last) break
       bytes += entry.update.data.length
       if (bytes > maxBytes && entries.length > 0) break
       entries.push(entry)
     }
-    const readUpTo = entries.at(-1)?.position ?? last
-    if (from === after + 1) return { entries, upTo: readUpTo }
-    return { entries, upTo: readUpTo, lost: { from: after + 1, to: Math.min(from - 1, last) } }
+    return {
+      entries,
+      upTo: entries.at(-1)?.position ?? last,
+      ...(from === after + 1 ? {} : { lost: { from: after + 1, to: Math.min(from - 1, last) } }),
+      ...(after + 1 < this.#noticesFrom ? { lostNotices: true } : {}),
+    }
+  }
+
+  /** The index of the first entry at this position or after it. */
+  #indexOf(position: number): number {
+    const guess = this.#entries.length - 1 - (this.#head - position)
+    if (this.#entries[guess]?.position === position) return guess
+    let [low, high] = [this.#start, this.#entries.length]
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if ((this.#entries[middle]?.position ?? 0) < position) low = middle + 1
+      else high = middle
+    }
+    return low
+  }
+
+  marks(prefix: string, after: string, limit: number): MarkPage {
+    const names = this.#markNames
+    const isBehind = after !== '' && inByteOrder(after, prefix) >= 0
+    let index = isBehind ? this.#placeOf(after) : this.#placeOf(prefix)
+    if (isBehind && names[index] === after) index++
+    const marks = []
+    for (; marks.length < limit && names[index]?.startsWith(prefix) === true; index++) {
+      const name = names[index] ?? ''
+      marks.push({ name, value: this.#marks.get(name) ?? '' })
+    }
+    return { marks, position: this.#head }
   }
 
   locate(id: string): number | undefined {
@@ -156,7 +204,8 @@ export class MemoryLog implements Log {
 
   stats(): LogStats {
     return {
-      entries: this.#head - this.#first + 1,
+      entries: this.#updates,
+      notices: this.#notices,
       bytes: this.#bytes,
       onceKeys: this.#once.size,
       marks: this.#marks.size,
@@ -181,20 +230,67 @@ export class MemoryLog implements Log {
     return undefined
   }
 
+  /** What the marks become; undefined when one of them is not what it should be. */
+  #compare(changes: readonly MarkChange[]): Map<string, string | undefined> | undefined {
+    const marked = new Map<string, string | undefined>()
+    for (const { name, from, to } of changes) {
+      const now = marked.has(name) ? marked.get(name) : this.#marks.get(name)
+      if (now !== from) return undefined
+      marked.set(name, to)
+    }
+    return marked
+  }
+
   #setMark(name: string, value: string | undefined): void {
-    if (value === undefined) this.#marks.delete(name)
-    else this.#marks.set(name, value)
+    const isThere = this.#marks.has(name)
+    if (value === undefined) {
+      if (isThere) this.#markNames.splice(this.#placeOf(name), 1)
+      this.#marks.delete(name)
+      return
+    }
+    if (!isThere) this.#markNames.splice(this.#placeOf(name), 0, name)
+    this.#marks.set(name, value)
+  }
+
+  /** The index of the first name that is `name` or after it. */
+  #placeOf(name: string): number {
+    let [low, high] = [0, this.#markNames.length]
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if (inByteOrder(this.#markNames[middle] ?? '', name) < 0) low = middle + 1
+      else high = middle
+    }
+    return low
+  }
+
+  #count({ kind, update }: Entry, by: 1 | -1): void {
+    const cost = by * costOf(update)
+    if (kind === 'update') {
+      this.#updates += by
+      this.#bytes += cost
+    } else {
+      this.#notices += by
+      this.#noticeBytes += cost
+    }
+  }
+
+  #extent(): Extent {
+    return {
+      updates: this.#updates,
+      bytes: this.#bytes,
+      notices: this.#notices,
+      noticeBytes: this.#noticeBytes,
+    }
   }
 
   #isOverLimit(): boolean {
-    const { maxEntries, maxAgeMs, maxBytes } = this.#retention
-    if (maxEntries > 0 && this.#head - this.#first + 1 > maxEntries) return true
-    if (maxBytes > 0 && this.#bytes > maxBytes) return true
+    const { maxAgeMs } = this.#retention
+    if (isOverSize(this.#extent(), this.#retention)) return true
     const oldest = this.#entries[this.#start]
     return (
       maxAgeMs > 0 &&
       oldest !== undefined &&
-      oldest.timeMs < this.#clock.cutoff(this.#first, maxAgeMs)
+      oldest.timeMs < this.#clock.cutoff(oldest.position, maxAgeMs)
     )
   }
 
@@ -210,26 +306,63 @@ export class MemoryLog implements Log {
   #trim(): void {
     this.#clock.tick(this.#head)
     for (let dropped = 0; dropped < trimBatch && this.#isOverLimit(); dropped++) this.#dropOldest()
+    this.#dropNotices()
     this.#clock.forget(this.#first)
     if (this.#start > this.#entries.length / 2) {
       this.#entries = this.#entries.slice(this.#start)
       this.#start = 0
     }
     if (this.#isOverLimit()) this.#scheduleTrim(1)
-    else if (this.#retention.maxAgeMs > 0 && this.#head >= this.#first)
+    else if (this.#retention.maxAgeMs > 0 && this.#entries.length > this.#start)
       this.#scheduleTrim(agePollMs)
   }
 
   #dropOldest(): void {
     const entry = this.#entries[this.#start]
     if (entry === undefined) return
-    const positions = this.#positions.get(entry.update.id)
-    if (positions === undefined || positions.length <= 1) this.#positions.delete(entry.update.id)
-    else positions.shift()
-    this.#bytes -= costOf(entry.update)
+    this.#forgetId(entry)
+    this.#count(entry, -1)
     this.#start++
-    this.#first++
+    this.#first = entry.position + 1
+    this.#noticesFrom = Math.max(this.#noticesFrom, this.#first)
   }
+
+  /** Beyond a tenth more than the bound: one pass over the array takes that tenth away. */
+  #hasTooManyNotices(): boolean {
+    return hasTooManyNotices(this.#extent(), this.#retention, noticeSlack)
+  }
+
+  #dropNotices(): void {
+    if (!this.#hasTooManyNotices()) return
+    const kept: Entry[] = []
+    for (let index = this.#start; index < this.#entries.length; index++) {
+      const entry = this.#entries[index] as Entry // the index is within the array
+      if (entry.kind === 'update' || !hasTooManyNotices(this.#extent(), this.#retention)) {
+        kept.push(entry)
+        continue
+      }
+      this.#forgetId(entry)
+      this.#count(entry, -1)
+      this.#noticesFrom = entry.position + 1
+    }
+    this.#entries = kept
+    this.#start = 0
+  }
+
+  #forgetId({ position, update }: Entry): void {
+    const positions = this.#positions.get(update.id)
+    if (positions === undefined || positions.length <= 1) this.#positions.delete(update.id)
+    else positions.splice(positions.indexOf(position), 1)
+  }
+}
+
+const isSurrogate = /[\uD800-\uDFFF]/
+
+/** UTF-8 sorts like code points; JavaScript sorts by UTF-16 units, which differ where there are surrogates. */
+function inByteOrder(a: string, b: string): number {
+  if (a === b) return 0
+  if (!isSurrogate.test(a) && !isSurrogate.test(b)) return a < b ? -1 : 1
+  return Buffer.compare(Buffer.from(a), Buffer.from(b))
 }
 
 function costOf(update: Update): number {

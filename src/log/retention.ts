@@ -1,19 +1,31 @@
 import type { Retention } from './log.ts'
 
-/** What a trim needs to know of a history. */
+/** What a trim needs to know of a history: the updates it keeps, and the notices among them. */
 export interface Extent {
-  readonly first: number
-  readonly head: number
+  readonly updates: number
   readonly bytes: number
+  readonly notices: number
+  readonly noticeBytes: number
 }
 
-/** Whether count or bytes are beyond the limits; `slack` 0.05 forgives five per cent. */
+/** Notices that are kept when `maxNotices` says nothing: 12,000 streams come and go twice. */
+const mostNotices = 50_000
+const mostNoticeBytes = 64 * 1024 * 1024
+
+/** Whether count or bytes of the updates are beyond the limits; `slack` 0.05 forgives five per cent. */
 export function isOverSize(extent: Extent, retention: Retention, slack = 0): boolean {
-  const entries = extent.head - extent.first + 1
-  if (entries <= 0) return false
+  if (extent.updates <= 0) return false
   const { maxEntries, maxBytes } = retention
-  if (maxEntries > 0 && entries > maxEntries * (1 + slack)) return true
+  if (maxEntries > 0 && extent.updates > maxEntries * (1 + slack)) return true
   return maxBytes > 0 && extent.bytes > maxBytes * (1 + slack)
+}
+
+/** Whether there are more notices than their own bound allows. */
+export function hasTooManyNotices(extent: Extent, retention: Retention, slack = 0): boolean {
+  if (extent.notices <= 0) return false
+  const { maxNotices = mostNotices } = retention
+  if (extent.notices > maxNotices * (1 + slack)) return true
+  return extent.noticeBytes > mostNoticeBytes * (1 + slack)
 }
 
 /** A jump of the wall clock that is no drift. */

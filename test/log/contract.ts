@@ -173,17 +173,176 @@ export function logContract(
   t.test('a mark is compared and set with the append', async (t) => {
     const log = await open(t)
     const mark = (from: string | undefined, to: string | undefined) => ({
-      mark: { name: 'm', from, to },
+      marks: [{ name: 'm', from, to }],
     })
 
     t.match(await log.append([update('a')], mark(undefined, '1')), { outcome: 'stored' })
     t.strictSame(await log.append([update('b')], mark(undefined, '2')), { outcome: 'refused' })
     t.match(await log.append([update('c')], mark('1', '2')), { outcome: 'stored' })
-    t.match(await log.append([], mark('2', undefined)), { outcome: 'stored' })
+    t.match(await log.append([], mark('2', undefined)), { outcome: 'stored', position: 2 })
     t.match(await log.append([update('d')], mark(undefined, '3')), { outcome: 'stored' })
     t.strictSame(ids(await readAll(log)), ['a', 'c', 'd'])
     t.equal(log.stats().marks, 1)
   })
+
+  t.test('several marks change together, or none of them', async (t) => {
+    const log = await open(t)
+    const set = (name: string, from: string | undefined, to: string | undefined) => ({
+      name,
+      from,
+      to,
+    })
+
+    t.match(await log.append([], { marks: [set('a', undefined, '1'), set('b', undefined, '1')] }), {
+      outcome: 'stored',
+      position: 0,
+    })
+    t.strictSame(
+      await log.append([update('x')], { marks: [set('a', '1', '2'), set('b', '2', '3')] }),
+      { outcome: 'refused' },
+    )
+    await log.append([], {
+      marks: [set('a', '1', undefined), set('a', undefined, 'again'), set('c', undefined, '1')],
+    })
+
+    t.strictSame((await log.marks('', '', 10)).marks, [
+      { name: 'a', value: 'again' },
+      { name: 'b', value: '1' },
+      { name: 'c', value: '1' },
+    ])
+    t.equal(log.head, 0)
+    t.equal(log.stats().marks, 3)
+  })
+
+  t.test('two that claim a mark at once: one gets it', async (t) => {
+    const log = await open(t)
+    const claim = (to: string) =>
+      log.append([update(to)], { marks: [{ name: 'm', from: undefined, to }] })
+
+    const outcomes = await Promise.all(['a', 'b', 'c', 'd'].map(claim))
+
+    t.strictSame(outcomes.map(({ outcome }) => outcome).sort(), [
+      'refused',
+      'refused',
+      'refused',
+      'stored',
+    ])
+    t.equal(log.head, 1)
+  })
+
+  t.test('marks are listed by prefix, in byte order, page by page', async (t) => {
+    const log = await open(t)
+    const names = [
+      's/b',
+      's/a',
+      's/a/1',
+      's',
+      'r/z',
+      's/é',
+      's/ﬀ',
+      's/🚲',
+      't/a',
+      `s/${'x'.repeat(510)}`,
+    ]
+    const marks = names.map((name) => ({ name, from: undefined, to: `of ${name}` }))
+    await log.append([update('a'), update('b')], { marks })
+
+    const listed = async (prefix: string, after: string, limit: number) =>
+      (await log.marks(prefix, after, limit)).marks.map(({ name }) => name)
+    const inOrder = ['s/a', 's/a/1', 's/b', `s/${'x'.repeat(510)}`, 's/é', 's/ﬀ', 's/🚲']
+    t.strictSame(await listed('s/', '', 100), inOrder)
+    t.strictSame(await listed('s/', '', 2), inOrder.slice(0, 2))
+    t.strictSame(await listed('s/', 's/a/1', 3), inOrder.slice(2, 5))
+    t.strictSame(await listed('s/', 's/a/0', 1), ['s/a/1'])
+    t.strictSame(await listed('s/', 'a', 1), ['s/a'], 'a start before the prefix')
+    t.strictSame(await listed('s/', 's/🚲', 5), [])
+    t.strictSame(await listed('s/', 'z', 5), [])
+    t.strictSame(await listed('', '', 2), ['r/z', 's'])
+    t.strictSame(await log.marks('t/', '', 1), {
+      marks: [{ name: 't/a', value: 'of t/a' }],
+      position: 2,
+    })
+    await t.rejects(
+      log.append([], { marks: [{ name: 'x'.repeat(513), from: undefined, to: '' }] }),
+      RangeError,
+    )
+  })
+
+  t.test('an entry keeps its kind', async (t) => {
+    const log = await open(t)
+
+    await log.append([update('u', { isPrivate: true })])
+    await log.append([update('p', { isPrivate: true })], { kind: 'presence' })
+    await log.append([update('c')], { kind: 'control' })
+
+    t.strictSame(
+      (await readAll(log)).map((entry) => [entry.update.id, entry.kind, entry.update.isPrivate]),
+      [
+        ['u', 'update', true],
+        ['p', 'presence', true],
+        ['c', 'control', false],
+      ],
+    )
+    t.match(log.stats(), { entries: 1, notices: 2 })
+    t.equal(await log.locate('p'), 2)
+  })
+
+  t.test('subscribers that come and go push no update out of a counted history', async (t) => {
+    const log = await open(t, { maxEntries: 5 })
+    await log.append(['a', 'b', 'c', 'd', 'e'].map((id) => update(id)))
+    for (let i = 0; i < 20; i++)
+      await log.append(
+        Array.from({ length: 10 }, (_, n) => update(`p${i * 10 + n}`)),
+        { kind: 'presence' },
+      )
+    await log.append([update('f')])
+    await until(() => log.first === 2)
+
+    const kept = ids(await readAll(log, 1))
+    t.strictSame(kept.slice(0, 4), ['b', 'c', 'd', 'e'])
+    t.equal(kept.length, 205)
+    t.equal((await log.read(1, all)).lostNotices, undefined)
+    t.match(log.stats(), { entries: 5, notices: 200 })
+  })
+
+  t.test(
+    'notices beyond their own bound go from among the updates, which is no hole',
+    async (t) => {
+      const log = await open(t, { maxNotices: 50 })
+      for (let i = 0; i < 10; i++) {
+        await log.append([update(`u${i}`)])
+        await log.append(
+          Array.from({ length: 20 }, (_, n) => update(`p${i * 20 + n}`)),
+          { kind: i % 2 === 0 ? 'presence' : 'control' },
+        )
+      }
+      await until(() => log.stats().notices <= 55)
+
+      const page = await log.read(0, { ...all, maxEntries: 3 })
+      t.strictSame(ids(page.entries), ['u0', 'u1', 'u2'])
+      t.strictSame([page.lost, page.lostNotices], [undefined, true])
+      const kept = await readAll(log)
+      t.strictSame(
+        kept.filter(({ kind }) => kind === 'update').map(({ update }) => update.id),
+        Array.from({ length: 10 }, (_, i) => `u${i}`),
+      )
+      const notices = kept.filter(({ kind }) => kind !== 'update').map(({ update }) => update.id)
+      t.strictSame(
+        notices,
+        Array.from({ length: notices.length }, (_, i) => `p${200 - notices.length + i}`),
+        'the newest are kept',
+      )
+      t.equal(log.first, 1)
+      t.match(log.stats(), { entries: 10, notices: notices.length, corrupt: 0 })
+      t.equal((await log.read(log.head - 10, all)).lostNotices, undefined)
+      t.equal(await log.locate('p0'), undefined)
+      t.equal(
+        (await log.read(1, { ...all, upTo: 21 })).upTo,
+        21,
+        'a page of nothing but what is gone',
+      )
+    },
+  )
 
   t.test('who asked is woken when the head moved, until they had enough', async (t) => {
     const log = await open(t)

@@ -11,6 +11,8 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { crc32 } from 'node:zlib'
+import { open as openEnvironment } from 'lmdb'
 import t, { type Test } from 'tap'
 import { LmdbLog } from '../../src/log/lmdb.ts'
 import type { Retention } from '../../src/log/log.ts'
@@ -213,3 +215,44 @@ t.test('the file does not grow under steady publishing', async (t) => {
 
   t.ok(statSync(join(folder, 'data.mdb')).size <= early * 1.5, 'ten times the limit later')
 })
+
+t.test('a history from before notices were counted opens and is written on', async (t) => {
+  const folder = temporaryFolder(t)
+  const before = await LmdbLog.open(folder, unlimited)
+  await before.append([update('a'), update('b'), update('c')])
+  await before.close()
+  await writeStateAsVersion1(folder)
+
+  const log = await LmdbLog.open(folder, { ...unlimited, maxEntries: 3 })
+  t.teardown(() => log.close())
+  t.match(log.stats(), { entries: 3, notices: 0 })
+  await log.append([update('p')], { kind: 'presence' })
+  await log.append([update('d')])
+  await until(() => log.first === 2)
+
+  t.match(log.stats(), { entries: 3, notices: 1, corrupt: 0 })
+  t.strictSame(
+    (await readAll(log, 1)).map((entry) => `${entry.kind} ${entry.update.id}`),
+    ['update b', 'update c', 'presence p', 'update d'],
+  )
+})
+
+/** Spells the state row as it was: seven doubles, then the newest id. */
+async function writeStateAsVersion1(folder: string): Promise<void> {
+  const binary = { encoding: 'binary', keyEncoding: 'binary' } as const
+  const root = openEnvironment<Buffer, Buffer>({
+    path: folder,
+    noSubdir: false,
+    maxDbs: 8,
+    ...binary,
+  })
+  const meta = root.openDB<Buffer, Buffer>('meta', { ...binary, useVersions: true })
+  const key = Buffer.from('state')
+  const row = meta.getEntry(key)
+  if (row === undefined) throw new Error('there is no state row')
+  const old = Buffer.concat([row.value.subarray(0, 61), row.value.subarray(93)])
+  old[0] = 1
+  old.writeUInt32BE(crc32(old.subarray(5)), 1)
+  await meta.put(key, old, row.version ?? 0)
+  await root.close()
+}

@@ -29,7 +29,7 @@ function interestIn(matchers: readonly Matcher[], granted: readonly string[] = [
 
 function entryAt(position: number, topics: readonly string[], isPrivate = false): Entry {
   const update = { id: `${position}`, topics, data: '', isPrivate, type: '', retry: '' }
-  return { position, timeMs: 0, update }
+  return { position, kind: 'update', timeMs: 0, update }
 }
 
 /** A member that remembers the positions it was given. */
