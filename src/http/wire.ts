@@ -4,6 +4,7 @@ import { Socket } from 'node:net'
 import type { Writable } from 'node:stream'
 import { type Framing, lastChunk } from '../registry/batch.ts'
 import type { Wire, WireListener } from '../registry/outbox.ts'
+import { kernelQueues } from './kernel-queues.ts'
 import { letGo } from './let-go.ts'
 
 /** Fields of a response, as the framework collected them. */
@@ -74,6 +75,9 @@ class SocketWire implements Wire {
   readonly #socket: Socket
   #listener: WireListener | undefined
   #isWaiting = false
+  /** What the kernel held at the last look, and what was seen to leave it between looks. */
+  #queuedBytes = 0
+  #leftBytes = 0
   /** The head, until something is written after it. */
   #head: Buffer | undefined
 
@@ -89,6 +93,18 @@ class SocketWire implements Wire {
 
   /** `writableLength` stands still during one large write; the handle's own queue does not. */
   get takenBytes(): number {
+    return this.#acceptedBytes + this.#leftBytes
+  }
+
+  /** What has left the kernel since the last look moves `takenBytes` too, though Node cannot see it. */
+  lookCloser(): void {
+    kernelQueues.look(this.#socket, (queued) => {
+      if (queued < this.#queuedBytes) this.#leftBytes += this.#queuedBytes - queued
+      this.#queuedBytes = queued
+    })
+  }
+
+  get #acceptedBytes(): number {
     const { _handle: handle } = this.#socket as unknown as { _handle?: Partial<Handle> | null }
     if (handle?.bytesWritten !== undefined && handle.writeQueueSize !== undefined)
       return handle.bytesWritten - handle.writeQueueSize

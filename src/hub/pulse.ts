@@ -61,14 +61,23 @@ export class Pulse {
     this.#schedule(subscriber)
   }
 
+  /**
+   * Progress is seen in steps: the kernel tells of bytes that left it when a window of the peer's
+   * opens, a sixteenth of its buffer. So the last look stands a quarter after the time-out, and who
+   * was seen reading has twice the time until the next step.
+   */
   #isStalled(subscriber: Subscriber, nowMs: number): boolean {
     const { dispatchTimeoutMs } = this.#options
     if (subscriber.stuckSinceMs === 0 || dispatchTimeoutMs === 0) return false
     if (subscriber.takenBytes !== subscriber.stuckAtBytes) {
       subscriber.stuckAtBytes = subscriber.takenBytes
       subscriber.stuckSinceMs = nowMs
+      subscriber.isSlowReader = true
     }
-    return nowMs - subscriber.stuckSinceMs > dispatchTimeoutMs - slotMs
+    const patience = subscriber.isSlowReader ? 2 : 1 + 1 / looks
+    if (nowMs - subscriber.stuckSinceMs > patience * dispatchTimeoutMs - slotMs) return true
+    subscriber.lookCloser()
+    return false
   }
 
   #schedule(subscriber: Subscriber): void {

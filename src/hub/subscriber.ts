@@ -54,6 +54,8 @@ export class Subscriber implements Member, Spoke {
   /** Since when, and at how many taken bytes, the peer has not read. 0: nothing is pending. */
   stuckSinceMs = 0
   stuckAtBytes = 0
+  /** The peer was seen taking bytes while others were pending: it reads, slowly. */
+  isSlowReader = false
   isQueuedForReplay = false
 
   seat = -1
@@ -89,6 +91,10 @@ export class Subscriber implements Member, Spoke {
 
   get takenBytes(): number {
     return this.#outbox.takenBytes
+  }
+
+  lookCloser(): void {
+    this.#outbox.lookCloser()
   }
 
   deliver(batch: Batch): void {

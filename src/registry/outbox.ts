@@ -8,8 +8,10 @@ export interface Wire {
   readonly framing: Framing
   /** Bytes that were written and that the kernel has not taken yet. */
   readonly pendingBytes: number
-  /** Bytes that the kernel has taken in all: a peer that reads makes it grow. */
+  /** Grows when the peer takes bytes, as far as it can be seen. */
   readonly takenBytes: number
+  /** Looks whether bytes have left the kernel that it took earlier; `takenBytes` grows soon when they have. */
+  lookCloser?(): void
   write(bytes: Buffer): void
   /** Ends the response as its framing says, and closes the connection at once. */
   finish(): void
@@ -52,6 +54,10 @@ export class Outbox {
 
   get takenBytes(): number {
     return this.#wire.takenBytes
+  }
+
+  lookCloser(): void {
+    this.#wire.lookCloser?.()
   }
 
   hasRoomFor(bytes: number): boolean {
