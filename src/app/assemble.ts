@@ -9,6 +9,8 @@ import type { AdminOptions } from '../http/admin.ts'
 import { healthOf, type HealthSource } from '../http/health.ts'
 import { Metrics } from '../http/metrics.ts'
 import type { PluginOptions } from '../http/plugin.ts'
+import { PublishRates } from '../http/publish-rates.ts'
+import type { ConnectionOptions } from '../http/server.ts'
 import { Hub } from '../hub/hub.ts'
 import type { Log } from '../log/log.ts'
 import { openLog } from '../log/open.ts'
@@ -22,7 +24,7 @@ export interface Assembly {
   readonly metrics: Metrics
   readonly health: HealthSource
   /** What the HTTP plugin wants to know. */
-  readonly plugin: PluginOptions
+  readonly plugin: PluginOptions & ConnectionOptions
   /** What the admin listener wants to know. */
   readonly admin: AdminOptions
   /**
@@ -61,6 +63,7 @@ export async function assemble(settings: Settings, teller: Teller): Promise<Asse
     maxBytes: settings.historyMaxBytes,
   }
   const log = await openLog(settings.transportUrl, retention, {
+    onFlush: (ms) => metrics.flushed(ms),
     onCorrupt: (position) => teller.error({ position }, 'a record of the history is damaged'),
   })
   const hub = new Hub({
@@ -79,6 +82,10 @@ export async function assemble(settings: Settings, teller: Teller): Promise<Asse
     observer: metrics,
   })
   metrics.watch(hub, log)
+  const rates = new PublishRates(settings.maxPublishesPerSecondPerToken)
+  metrics.watchAuth(authenticator, rates)
+  let limits = limitsOf(settings)
+  metrics.watchLimits(() => limits)
   const files = fileLimit(settings, teller)
   if (files !== undefined) metrics.watchFiles(files)
   const health = healthOf(hub, files)
@@ -105,7 +112,15 @@ export async function assemble(settings: Settings, teller: Teller): Promise<Asse
       needsAddress: settings.maxSubscribersPerAddress > 0,
       isLoopbackOnly: settings.playground,
       files,
-      onError: (error) => teller.error({ err: error.cause }, 'request failed'),
+      rates,
+      headerTimeoutMs: settings.headerTimeoutMs,
+      requestTimeoutMs: settings.requestTimeoutMs,
+      keepAliveTimeoutMs: settings.keepAliveTimeoutMs,
+      onLimit: (limit) => metrics.limitHit(limit),
+      onRefusal: (kind, error) => {
+        metrics.refused(kind, error)
+        if (error.code === 'internal') teller.error({ err: error.cause }, 'request failed')
+      },
     },
     admin: {
       hub,
@@ -118,11 +133,40 @@ export async function assemble(settings: Settings, teller: Teller): Promise<Asse
       const { anonymous, cookieName } = settings // the rest of the hub has these from the start
       await authenticator.renew(authOptionsOf({ ...next, anonymous, cookieName }))
       hub.limit(next)
+      rates.limit(next.maxPublishesPerSecondPerToken)
+      limits = limitsOf({ ...settings, ...seatsOf(next) })
     },
     async close(drainMs) {
       await hub.close(drainMs)
       authenticator.close()
     },
+  }
+}
+
+/** The limits that a running hub takes over. */
+function seatsOf(settings: Settings) {
+  const { maxSubscribers, maxSubscribersPerToken, maxSubscribersPerAddress } = settings
+  const { maxPublishesPerSecondPerToken } = settings
+  return {
+    maxSubscribers,
+    maxSubscribersPerToken,
+    maxSubscribersPerAddress,
+    maxPublishesPerSecondPerToken,
+  }
+}
+
+/** The bounds that are shown beside the gauges they bound. */
+function limitsOf(settings: Settings): Record<string, number> {
+  return {
+    max_subscribers: settings.maxSubscribers,
+    max_subscribers_per_token: settings.maxSubscribersPerToken,
+    max_subscribers_per_address: settings.maxSubscribersPerAddress,
+    max_publishes_per_second_per_token: settings.maxPublishesPerSecondPerToken,
+    subscriber_buffer: settings.subscriberBufferBytes,
+    topic_matcher_cache: settings.topicMatcherCacheEntries,
+    history_size: settings.historySize,
+    history_max_bytes: settings.historyMaxBytes,
+    history_max_age_seconds: settings.historyMaxAgeMs / 1000,
   }
 }
 

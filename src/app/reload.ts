@@ -18,6 +18,7 @@ const reloadable: ReadonlySet<string> = new Set<OptionName | 'issuers' | 'legacy
   'max_subscribers',
   'max_subscribers_per_token',
   'max_subscribers_per_address',
+  'max_publishes_per_second_per_token',
   'log_level',
 ])
 

@@ -2,7 +2,7 @@ import type { IssuerSettings } from '../config/settings.ts'
 import { HubError } from '../protocol/errors.ts'
 import { Grants } from '../protocol/grants.ts'
 import { type CredentialRules, type Presented, readToken, type Role } from './credentials.ts'
-import { Keyring, type KeySourceEvent } from './keyring.ts'
+import { Keyring, type KeySetState, type KeySourceEvent } from './keyring.ts'
 import { OriginList } from './origin.ts'
 import { invalidToken, missingToken, type RefusalCause } from './refusal.ts'
 import { TokenCache } from './token-cache.ts'
@@ -81,9 +81,18 @@ export class Authenticator {
     return this.#keyring.hasKeys(role)
   }
 
+  /** The JWK Sets in use: how many keys they have, and when they were last read. */
+  keySets(): readonly KeySetState[] {
+    return this.#keyring.keySets()
+  }
+
   /** Verified tokens that are remembered, and the bytes they take (estimated). */
-  get cached(): { readonly entries: number; readonly bytes: number } {
-    return { entries: this.#cache.entries, bytes: this.#cache.bytes }
+  get cached(): { readonly entries: number; readonly bytes: number; readonly pending: number } {
+    return {
+      entries: this.#cache.entries,
+      bytes: this.#cache.bytes,
+      pending: this.#pending.size,
+    }
   }
 
   /**

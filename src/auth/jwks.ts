@@ -47,6 +47,7 @@ export class JwksSource implements KeySource {
   #generation = 0
   #failures = 0
   #lastAskedMs = -Infinity
+  #readAtMs: number
   #fetching: Promise<void> | undefined
   #timer: NodeJS.Timeout | undefined
 
@@ -60,6 +61,7 @@ export class JwksSource implements KeySource {
       timeoutMs: options.timeoutMs ?? 5_000,
       retryMs: options.retryMs ?? 2_000,
     }
+    this.#readAtMs = this.#options.now()
   }
 
   /**
@@ -76,6 +78,15 @@ export class JwksSource implements KeySource {
 
   get generation(): number {
     return this.#generation
+  }
+
+  /** For gauges. */
+  get state(): { readonly uri: string; readonly keys: number; readonly ageMs: number } {
+    return {
+      uri: publicName(this.#url),
+      keys: this.#set.size,
+      ageMs: Math.max(0, this.#options.now() - this.#readAtMs),
+    }
   }
 
   find(hint: KeyHint): readonly VerificationKey[] {
@@ -132,6 +143,7 @@ export class JwksSource implements KeySource {
   async #load(): Promise<void> {
     const next = JwkSet.parse(await this.#read())
     if (this.#closed.signal.aborted) return
+    this.#readAtMs = this.#options.now()
     const changed = next.text !== this.#set.text
     if (changed) {
       this.#set = next

@@ -15,6 +15,16 @@ export interface KeyringOptions {
   readonly now: () => number
 }
 
+/** A JWK Set in use. */
+export interface KeySetState {
+  readonly issuer: string
+  /** Without its query. */
+  readonly uri: string
+  readonly keys: number
+  /** Since it was last read; since the start when it never was. */
+  readonly ageMs: number
+}
+
 type IssuerKeys = Partial<Record<Role, RoleKeySource>>
 
 const roles = ['publisher', 'subscriber'] as const
@@ -60,6 +70,16 @@ export class Keyring {
 
   hasKeys(role: Role): boolean {
     return this.#roles.has(role)
+  }
+
+  /** Each JWK Set once per issuer. */
+  keySets(): readonly KeySetState[] {
+    return [...this.#issuers].flatMap(([issuer, keys]) => {
+      const sources = new Set(roles.map((role) => keys[role]?.source))
+      return [...sources]
+        .filter((source) => source instanceof JwksSource)
+        .map((source) => ({ issuer, ...source.state }))
+    })
   }
 
   close(): void {

@@ -150,6 +150,27 @@ export const options = {
     '1e7',
     'Most per client address; 0 for no limit.',
   ),
+  max_publishes_per_second_per_token: number(
+    'updates',
+    '0',
+    '1e6',
+    'Most updates that one token may publish per second, each worker by itself; 0 for no limit.',
+  ),
+  header_timeout: time(
+    '30s',
+    { floor: '1s', ceiling: '1h' },
+    'Time that a request head may take to arrive; over it: 408.',
+  ),
+  request_timeout: time(
+    '300s',
+    { floor: '1s', ceiling: '1d' },
+    'Time that a whole request may take to arrive; over it: 408.',
+  ),
+  keep_alive_timeout: time(
+    '72s',
+    { floor: '1s', ceiling: '1h' },
+    'Idle time after which a connection without a stream is closed.',
+  ),
   history_size: number('updates', '0', '1e9', 'Most updates kept; 0 for no limit.'),
   history_max_age: time('0', { ceiling: '3650d' }, 'How long updates are kept; 0 for ever.'),
   history_max_bytes: bytes(

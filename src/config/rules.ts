@@ -16,6 +16,7 @@ interface Rule {
 /** What any use of the settings needs. */
 export const rules: readonly Rule[] = [
   { options: ['host', 'port', 'admin_host', 'admin_port'], check: twoListeners },
+  { options: ['header_timeout', 'request_timeout'], check: headWithinRequest },
   { options: ['transport_url', 'workers'], check: sharedMemory },
   {
     options: ['resource_identifier', 'public_urls', 'trusted_issuers'],
@@ -37,6 +38,12 @@ export const startRules: readonly Rule[] = [
 function twoListeners({ host, port, adminHost, adminPort }: Settings): string | undefined {
   if (port === 0 || port !== adminPort || host !== adminHost) return undefined
   return problem('admin_port', 'another port than the hub itself has', String(port), undefined)
+}
+
+/** A head is the beginning of its request. */
+function headWithinRequest({ headerTimeoutMs, requestTimeoutMs }: Settings): string | undefined {
+  if (headerTimeoutMs <= requestTimeoutMs) return undefined
+  return problem('header_timeout', 'at most request_timeout', `${headerTimeoutMs}ms`, undefined)
 }
 
 function sharedMemory({ transportUrl, workers }: Settings): string | undefined {

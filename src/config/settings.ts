@@ -51,6 +51,10 @@ export interface Settings {
   readonly maxSubscribers: number
   readonly maxSubscribersPerToken: number
   readonly maxSubscribersPerAddress: number
+  readonly maxPublishesPerSecondPerToken: number
+  readonly headerTimeoutMs: number
+  readonly requestTimeoutMs: number
+  readonly keepAliveTimeoutMs: number
   readonly historySize: number
   readonly historyMaxAgeMs: number
   readonly historyMaxBytes: number

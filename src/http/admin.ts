@@ -18,14 +18,20 @@ export interface AdminOptions extends AdminGuard {
   readonly hub?: Hub | undefined
 }
 
-const maxHeaderBytes = 16 * 1024
+/** Operators' requests are small, and scrapers keep their connection. */
+const connections = {
+  maxHeaderBytes: 16 * 1024,
+  headerTimeoutMs: 10_000,
+  requestTimeoutMs: 30_000,
+  keepAliveTimeoutMs: 72_000,
+}
 
 /**
  * The operators' surface, on a listener of its own: health for everybody, metrics for everything but
  * browsers, and what reveals or changes something for operators.
  */
 export function adminServer(options: AdminOptions): FastifyInstance {
-  const app = bareServer(maxHeaderBytes)
+  const app = bareServer(connections)
   health(app, options.health)
   void app.register(async (guarded) => {
     guarded.addHook('onRequest', refuseBrowsers(options))

@@ -15,7 +15,8 @@ export function sendError(
   const { status, title } = errors[error.code]
   const challenge = wwwAuthenticate(error.code, metadataUrl)
   if (challenge !== undefined) void reply.header('www-authenticate', challenge)
-  if (status === 503 || status === 429) void reply.header('retry-after', retryAfterSeconds)
+  if (status === 503 || status === 429)
+    void reply.header('retry-after', error.retryAfterSeconds ?? retryAfterSeconds)
   if (request.raw.httpVersionMajor > 1)
     void reply.removeHeader('connection') // the framework's, on 413
   else if (status === 413) void reply.header('connection', 'close')
@@ -39,7 +40,9 @@ export function asHubError(error: unknown): HubError {
   if (error instanceof HubError) return error
   const { code, statusCode } = (error ?? {}) as { code?: unknown; statusCode?: unknown }
   if (code === 'FST_ERR_CTP_BODY_TOO_LARGE')
-    return new HubError('too_large', 'the body is larger than max_request_body_size')
+    return new HubError('too_large', 'the body is larger than max_request_body_size', {
+      limit: 'max_request_body_size',
+    })
   if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE' || code === 'FST_ERR_CTP_INVALID_CONTENT_LENGTH')
     return new HubError('invalid_form', 'expected a body of type application/x-www-form-urlencoded')
   if (typeof statusCode === 'number' && statusCode >= 400 && statusCode < 500)

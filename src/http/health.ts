@@ -16,12 +16,18 @@ export interface HealthSource {
   ready(): Condition | Promise<Condition>
 }
 
-/** The health of a hub in this process. That its loop turns is shown by answering. */
+/**
+ * The health of a hub in this process. That its loop turns is shown by answering; a blocked one does
+ * not, and the time-out of whoever asks says so.
+ */
 export function healthOf(hub: Hub, files?: FileLimit): HealthSource {
   return {
-    live: () => ({ isOk: true }),
+    live: async () =>
+      (await hub.isLive())
+        ? { isOk: true }
+        : { isOk: false, problem: 'the dispatcher does not deliver' },
     async ready() {
-      const { isReady, reason } = hub.readiness()
+      const { isReady, reason } = await hub.readiness()
       if (isReady && (await files?.isReached()) !== true) return { isOk: true }
       return { isOk: false, problem: reason ?? 'as many files are open as may be' }
     },

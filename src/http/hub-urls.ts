@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { BlockList, isIPv6 } from 'node:net'
 import type { TLSSocket } from 'node:tls'
+import { countedAddress, plainAddress } from './client-address.ts'
 import { HubError } from '../protocol/errors.ts'
 import { hubPath } from '../protocol/reserved.ts'
 
@@ -68,14 +69,19 @@ export class HubUrlResolver {
     return urls
   }
 
-  /** The client's address: the peer's, or what a trusted proxy says it is. */
+  /** Whom limits count a request to: the peer, or what a trusted proxy says; see `countedAddress`. */
   addressOf(request: IncomingMessage): string {
     const peer = request.socket.remoteAddress ?? ''
-    if (!this.#isTrusted(peer)) return peer
+    if (!this.#isTrusted(peer)) return countedAddress(plainAddress(peer) ?? peer)
+    let client = peer
     const hops = String(request.headers['x-forwarded-for'] ?? '').split(',')
-    for (const hop of hops.reverse().map((one) => one.trim()))
-      if (hop !== '' && !this.#isTrusted(hop)) return hop
-    return peer
+    for (const hop of hops.reverse()) {
+      const address = plainAddress(hop.trim())
+      if (address === undefined) break // whoever stands before it cannot be told
+      client = address
+      if (!this.#isTrusted(address)) break
+    }
+    return countedAddress(client)
   }
 
   #urlsOf(name: string): HubUrls {

@@ -31,7 +31,13 @@ export function parseMatchers(form: Form, hubUrl: string): Matcher[] {
       'a subscription needs at least one "match" or "match_urlpattern" parameter',
     )
   if (wanted.length > maxMatchers)
-    throw new HubError('invalid_matcher', `a subscription may have at most ${maxMatchers} matchers`)
+    throw new HubError(
+      'invalid_matcher',
+      `a subscription may have at most ${maxMatchers} matchers`,
+      {
+        limit: 'matchers',
+      },
+    )
   return wanted.map(({ type, pattern }) => compileMatcher(type, pattern, hubUrl))
 }
 

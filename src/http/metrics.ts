@@ -1,9 +1,15 @@
-import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client'
+import { collectDefaultMetrics } from 'prom-client'
+import type { Authenticator } from '../auth/authenticator.ts'
 import type { Hub } from '../hub/hub.ts'
 import type { HubObserver } from '../hub/observer.ts'
 import type { CloseReason } from '../hub/subscriber.ts'
 import type { Log } from '../log/log.ts'
+import type { HubError } from '../protocol/errors.ts'
+import { type LimitName, limitNames } from '../protocol/limits.ts'
+import { Families } from './families.ts'
 import type { FileLimit } from './file-limit.ts'
+import type { PublishRates } from './publish-rates.ts'
+import { watchAuth, watchFiles, watchHub, watchLimits, watchLog } from './watched.ts'
 
 const closeReasons: readonly CloseReason[] = [
   'peer',
@@ -16,17 +22,30 @@ const closeReasons: readonly CloseReason[] = [
   'error',
 ]
 
+/** What a refused request was for. */
+export type RequestKind = 'publish' | 'subscribe' | 'other'
+
 /**
- * Counts what the hub tells, and shows it to Prometheus.
+ * Counts what the hub tells, and shows it to Prometheus; docs/metrics.md has every name.
  *
  * The hot path adds to plain numbers; names, labels and text are made when somebody scrapes.
  */
 export class Metrics implements HubObserver {
-  readonly #registry = new Registry()
-  readonly #closed = new Map<CloseReason, number>(closeReasons.map((reason) => [reason, 0]))
+  readonly #families = new Families()
+  readonly #closed = new Map<string, number>(closeReasons.map((reason) => [reason, 0]))
+  readonly #limits = new Map<string, number>(limitNames.map((name) => [name, 0]))
   readonly #refusedTokens = new Map<string, number>()
+  readonly #refusals: Readonly<Record<RequestKind, Map<string, number>>> = {
+    publish: new Map(),
+    subscribe: new Map(),
+    other: new Map(),
+  }
+  readonly #acknowledged
+  readonly #flushed
   #subscribed = 0
   #published = 0
+  #requests = 0
+  #repeated = 0
   #deliveries = 0
   #deliveredBytes = 0
   #replayed = 0
@@ -35,133 +54,101 @@ export class Metrics implements HubObserver {
   #mismatches = 0
 
   constructor() {
-    collectDefaultMetrics({ register: this.#registry })
-    this.#counter(
-      'mercure_subscribers_total',
-      'Streams opened since the start',
-      () => this.#subscribed,
+    const families = this.#families
+    const { counter, counters } = {
+      counter: families.counter.bind(families),
+      counters: families.counters.bind(families),
+    }
+    collectDefaultMetrics({ register: families.registry })
+    this.#acknowledged = families.histogram(
+      'mercure_publish_duration_seconds',
+      'From a checked publish to its acknowledgement',
     )
-    this.#counter(
-      'mercure_updates_total',
-      'Updates accepted since the start',
-      () => this.#published,
+    this.#flushed = families.histogram(
+      'mercure_log_flush_duration_seconds',
+      'From a group of updates to their being stored as durably as the history promises',
     )
-    this.#counter(
+    counter('mercure_subscribers_total', 'Streams opened since the start', () => this.#subscribed)
+    counter('mercure_updates_total', 'Updates accepted since the start', () => this.#published)
+    counter('mercure_publishes_total', 'Publish requests accepted', () => this.#requests)
+    counter(
+      'mercure_publishes_repeated_total',
+      'Publish requests answered as the first time, by their idempotency key',
+      () => this.#repeated,
+    )
+    counter(
       'mercure_deliveries_total',
       'Batches written to live subscribers',
       () => this.#deliveries,
     )
-    this.#counter(
+    counter(
       'mercure_delivered_bytes_total',
       'Bytes written to live subscribers',
       () => this.#deliveredBytes,
     )
-    this.#counter(
-      'mercure_replayed_entries_total',
-      'Entries sent from history',
-      () => this.#replayed,
-    )
-    this.#counter(
+    counter('mercure_replayed_entries_total', 'Entries sent from history', () => this.#replayed)
+    counter(
       'mercure_lost_entries_total',
       'Entries trimmed before a stream could read them',
       () => this.#lost,
     )
-    this.#counter(
+    counter(
       'mercure_job_failures_total',
       'Background jobs that threw and went on',
       () => this.#failures,
     )
-    this.#counter(
+    counter(
       'mercure_registry_mismatches_total',
       'Registry faults found and repaired',
       () => this.#mismatches,
     )
-    this.#labelled(
+    counters(
       'mercure_subscribers_closed_total',
       'Streams that ended, by reason',
       'reason',
       this.#closed,
     )
-    this.#labelled(
+    counters(
       'mercure_tokens_refused_total',
       'Credentials refused, by cause',
       'cause',
       this.#refusedTokens,
     )
+    counters('mercure_limits_hit_total', 'Limits that were hit, by name', 'limit', this.#limits)
+    for (const [kind, counts] of Object.entries(this.#refusals))
+      counters(
+        `mercure_${kind}_refusals_total`,
+        `Requests refused (${kind === 'other' ? 'neither publish nor subscribe' : kind}), by code`,
+        'code',
+        counts,
+      )
   }
 
   /** Gauges that are read from the hub and its log at each scrape. */
   watch(hub: Hub, log: Log): void {
-    this.#gauge('mercure_subscribers_connected', 'Streams that are open', () => hub.subscriberCount)
-    this.#gauge(
-      'mercure_subscribers_replaying',
-      'Streams that read history',
-      () => hub.stats().replaying,
-    )
-    this.#gauge(
-      'mercure_subscribers_waiting',
-      'Requests for a stream that wait for their turn',
-      () => hub.pacing.waiting,
-    )
-    this.#gauge(
-      'mercure_cohorts',
-      'Groups of subscribers with the same matchers and grants',
-      () => hub.stats().cohorts,
-    )
-    this.#gauge(
-      'mercure_exact_topics',
-      'Distinct exact topics subscribed to',
-      () => hub.stats().topics,
-    )
-    this.#gauge(
-      'mercure_url_patterns',
-      'Distinct URL Patterns subscribed to',
-      () => hub.stats().patterns,
-    )
-    this.#gauge(
-      'mercure_match_cache_entries',
-      'Remembered results of URL Patterns',
-      () => hub.stats().matchCacheEntries,
-    )
-    this.#gauge('mercure_log_head', 'Position of the newest entry', () => log.head)
-    this.#counter(
-      'mercure_log_corrupt_records_total',
-      'Records found damaged and skipped',
-      () => log.stats().corrupt,
-    )
-    this.#gauge(
-      'mercure_idempotency_keys',
-      'Idempotency keys remembered',
-      () => log.stats().onceKeys,
-    )
-    this.#gauge('mercure_log_entries', 'Entries kept', () => log.stats().entries)
-    this.#gauge(
-      'mercure_log_bytes',
-      'Bytes kept, as history_max_bytes counts them',
-      () => log.stats().bytes,
-    )
+    watchHub(this.#families, hub)
+    watchLog(this.#families, hub, log)
+  }
+
+  watchAuth(authenticator: Authenticator, rates: PublishRates): void {
+    watchAuth(this.#families, authenticator, rates)
   }
 
   /** What the process may have open, where somebody bounds it. */
   watchFiles(files: FileLimit): void {
-    this.#gauge(
-      'mercure_connections_max',
-      'Connections that the public listener may hold before it closes new ones at once',
-      () => files.mostConnections,
-    )
-    this.#counter(
-      'mercure_connections_dropped_total',
-      'Connections closed at once for want of files',
-      () => files.dropped,
-    )
+    watchFiles(this.#families, files)
+  }
+
+  watchLimits(read: () => Readonly<Record<string, number>>): void {
+    watchLimits(this.#families, read)
   }
 
   get contentType(): string {
-    return this.#registry.contentType
+    return this.#families.registry.contentType
   }
 
   text(): Promise<string> {
-    return this.#registry.metrics()
+    return this.#families.registry.metrics()
   }
 
   subscribed(): void {
@@ -169,11 +156,19 @@ export class Metrics implements HubObserver {
   }
 
   closed(_subscriber: unknown, reason: CloseReason): void {
-    this.#closed.set(reason, (this.#closed.get(reason) ?? 0) + 1)
+    add(this.#closed, reason)
+    if (reason === 'slow') this.limitHit('subscriber_buffer')
+    if (reason === 'stalled') this.limitHit('dispatch_timeout')
   }
 
-  published(count: number): void {
+  published(count: number, ms: number): void {
     this.#published += count
+    this.#requests++
+    this.#acknowledged.observe(ms / 1000)
+  }
+
+  repeated(): void {
+    this.#repeated++
   }
 
   delivered(bytes: number): void {
@@ -197,46 +192,25 @@ export class Metrics implements HubObserver {
     this.#mismatches += faults.length
   }
 
+  /** A group of updates was stored. */
+  flushed(ms: number): void {
+    this.#flushed.observe(ms / 1000)
+  }
+
   tokenRefused(cause: string): void {
-    this.#refusedTokens.set(cause, (this.#refusedTokens.get(cause) ?? 0) + 1)
+    add(this.#refusedTokens, cause)
   }
 
-  #counter(name: string, help: string, read: () => number): void {
-    const registers = [this.#registry]
-    new Counter({
-      name,
-      help,
-      registers,
-      collect() {
-        this.reset()
-        this.inc(read())
-      },
-    })
+  refused(kind: RequestKind, { code, limit }: HubError): void {
+    add(this.#refusals[kind], code)
+    if (limit !== undefined) this.limitHit(limit)
   }
 
-  #labelled(name: string, help: string, label: string, values: ReadonlyMap<string, number>): void {
-    const registers = [this.#registry]
-    new Counter({
-      name,
-      help,
-      registers,
-      labelNames: [label],
-      collect() {
-        this.reset()
-        for (const [value, count] of values) this.inc({ [label]: value }, count)
-      },
-    })
+  limitHit(limit: LimitName): void {
+    add(this.#limits, limit)
   }
+}
 
-  #gauge(name: string, help: string, read: () => number): void {
-    const registers = [this.#registry]
-    new Gauge({
-      name,
-      help,
-      registers,
-      collect() {
-        this.set(read())
-      },
-    })
-  }
+function add(counts: Map<string, number>, name: string): void {
+  counts.set(name, (counts.get(name) ?? 0) + 1)
 }

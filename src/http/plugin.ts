@@ -14,7 +14,9 @@ import {
   misdirected,
 } from './hub-urls.ts'
 import { metadataDocument } from './metadata.ts'
+import type { RequestKind } from './metrics.ts'
 import { publish } from './publish.ts'
+import type { PublishRates } from './publish-rates.ts'
 import { subscribe } from './subscribe.ts'
 
 export interface PluginOptions extends HubUrlOptions {
@@ -34,8 +36,10 @@ export interface PluginOptions extends HubUrlOptions {
   readonly needsAddress: boolean
   /** What the public listener may take of the process's files; absent where that is somebody else's business. */
   readonly files?: FileLimit | undefined
-  /** Told about refusals that are the hub's own fault. */
-  readonly onError: (error: HubError) => void
+  /** How often each token may publish. */
+  readonly rates: PublishRates
+  /** Told about every refusal, those among them that are the hub's own fault. */
+  readonly onRefusal: (kind: RequestKind, error: HubError) => void
 }
 
 /** What the plugin found out about a request, kept on it: a WeakMap costs a tenth of a publish. */
@@ -96,7 +100,7 @@ export async function mercure(app: FastifyInstance, options: PluginOptions): Pro
 
   app.setErrorHandler((error, request, reply) => {
     const refusal = asHubError(error)
-    if (refusal.code === 'internal') options.onError(refusal)
+    options.onRefusal(kindOf(request), refusal)
     sendError(request, reply, refusal, urlsOf(request).metadataUrl)
   })
 
@@ -104,7 +108,12 @@ export async function mercure(app: FastifyInstance, options: PluginOptions): Pro
   const paced = (request: FastifyRequest, reply: FastifyReply, done: (error?: Error) => void) => {
     if (request.method === 'HEAD') return done()
     const isTaken = hub.pacing.enter(done, () => reply.raw.destroyed)
-    if (!isTaken) done(new HubError('unavailable', 'too many subscribers wait for their turn'))
+    if (!isTaken)
+      done(
+        new HubError('unavailable', 'too many subscribers wait for their turn', {
+          limit: 'waiting_streams',
+        }),
+      )
   }
 
   /** Runs before the body is read: who may not speak is not listened to. */
@@ -130,6 +139,13 @@ export async function mercure(app: FastifyInstance, options: PluginOptions): Pro
       done(error as Error)
     }
   }
+
+  /** Runs before the body is read: who publishes too fast is told so first. */
+  const unhurried = (
+    request: FastifyRequest,
+    _reply: FastifyReply,
+    done: (error?: Error) => void,
+  ) => done(options.rates.take(request.mercure?.identity?.tokenHash, performance.now()))
 
   function presentedBy(request: FastifyRequest) {
     const { origin, hubUrl, audience } = urlsOf(request)
@@ -175,12 +191,13 @@ export async function mercure(app: FastifyInstance, options: PluginOptions): Pro
     app.route({
       method: 'POST',
       url: hubPath,
-      onRequest: authenticated,
+      onRequest: [authenticated, unhurried],
       handler: (request, reply) =>
         publish(hub, request, reply, {
           identity: identityOf(request),
           hubUrl: urlsOf(request).hubUrl,
           idempotencyWindowMs: options.idempotencyWindowMs,
+          rates: options.rates,
         }),
     })
 
@@ -230,6 +247,13 @@ export async function mercure(app: FastifyInstance, options: PluginOptions): Pro
       },
     })
   }
+}
+
+/** What a request on the hub's URL is for, by its method. */
+function kindOf({ method, routeOptions }: FastifyRequest): RequestKind {
+  if (routeOptions.url !== hubPath) return 'other'
+  if (method === 'POST') return 'publish'
+  return method === 'GET' || method === 'QUERY' || method === 'HEAD' ? 'subscribe' : 'other'
 }
 
 /** The body of a QUERY is a form, whatever its content type says, or when it has none (draft-08 § 1.4). */

@@ -7,6 +7,7 @@ import { parseRetry, type UpdateDraft } from '../protocol/update.ts'
 import { type Form, parseForm } from './form.ts'
 import { mediaTypeOf, onceOf } from './idempotency.ts'
 import { UpdateLines } from './ndjson.ts'
+import type { PublishRates } from './publish-rates.ts'
 
 /** Who publishes, as the plugin found out. */
 export interface PublishCaller {
@@ -14,6 +15,7 @@ export interface PublishCaller {
   readonly hubUrl: string
   /** How long idempotency keys are remembered; 0 for not at all. */
   readonly idempotencyWindowMs: number
+  readonly rates: PublishRates
 }
 
 const formType = 'application/x-www-form-urlencoded'
@@ -27,7 +29,7 @@ export async function publish(
   hub: Hub,
   request: FastifyRequest,
   reply: FastifyReply,
-  { identity, hubUrl, idempotencyWindowMs }: PublishCaller,
+  { identity, hubUrl, idempotencyWindowMs, rates }: PublishCaller,
 ): Promise<void> {
   const type = mediaTypeOf(request.headers['content-type'] ?? '')
   const { grants } = identity
@@ -41,6 +43,7 @@ export async function publish(
     throw new HubError('invalid_form', `expected a body of type ${formType} or ${batchType}`)
   const once = onceOf(request, identity, idempotencyWindowMs)
   const ids = await publishBatch(hub, bodyOf(request), { grants, hubUrl, once })
+  rates.charge(identity.tokenHash, ids.length - 1, performance.now())
   void reply.type('application/json').send(Buffer.from(JSON.stringify(ids)))
 }
 
@@ -51,7 +54,7 @@ async function publishBatch(hub: Hub, body: Buffer, publication: Publication): P
     return await hub.publishAll(lines, publication)
   } catch (error) {
     if (lines.line === 0 || !(error instanceof HubError)) throw error
-    throw new HubError(error.code, `line ${lines.line}: ${error.message}`, { cause: error.cause })
+    throw new HubError(error.code, `line ${lines.line}: ${error.message}`, error)
   }
 }
 

@@ -12,20 +12,32 @@ import { mercure, type PluginOptions, securityHeaders } from './plugin.ts'
 const backlog = 4096
 /** An idle connection is probed after this long, so that a peer that vanished is noticed. */
 const keepAliveProbeMs = 30_000
-/** A request may take this long to arrive, as with Node's own server; Fastify would wait for ever. */
-const requestTimeoutMs = 300_000
+/** How often connections are looked at whose request takes too long. */
+const mostCheckMs = 5_000
 
-export interface ServerOptions extends PluginOptions {
+/** How long a connection may take over what it has to say, in milliseconds. */
+export interface ConnectionOptions {
+  readonly headerTimeoutMs: number
+  readonly requestTimeoutMs: number
+  readonly keepAliveTimeoutMs: number
+  /** Told about requests that are refused before they are one. */
+  readonly onLimit?: (limit: 'max_header_size' | 'header_timeout') => void
+}
+
+export interface BareServerOptions extends ConnectionOptions {
+  readonly maxHeaderBytes: number
+}
+
+export interface ServerOptions extends PluginOptions, BareServerOptions {
   readonly host: string
   readonly port: number
-  readonly maxHeaderBytes: number
   /** The debugger page; absent when it is off. */
   readonly page?: PageOptions | undefined
 }
 
 /** The public surface of a hub of its own: the protocol, health, and the debugger page. */
 export function hubServer(options: ServerOptions): FastifyInstance {
-  const app = bareServer(options.maxHeaderBytes)
+  const app = bareServer(options)
   for (const method of METHODS)
     if (!app.supportedMethods.includes(method) && method !== 'CONNECT') app.addHttpMethod(method)
   health(app, healthOf(options.hub, options.files))
@@ -48,14 +60,29 @@ export function originOf({ family, address, port }: AddressInfo): string {
 }
 
 /** A server with neither routes nor hooks: what all listeners of the hub have in common. */
-export function bareServer(maxHeaderSize: number): FastifyInstance {
+export function bareServer({
+  maxHeaderBytes,
+  onLimit,
+  ...times
+}: BareServerOptions): FastifyInstance {
   const app = Fastify({
     logger: false,
     exposeHeadRoutes: true,
     forceCloseConnections: true,
-    requestTimeout: requestTimeoutMs,
-    http: { maxHeaderSize, keepAlive: true, keepAliveInitialDelay: keepAliveProbeMs },
-    clientErrorHandler: refuseUnparsable,
+    requestTimeout: times.requestTimeoutMs,
+    keepAliveTimeout: times.keepAliveTimeoutMs,
+    http: {
+      maxHeaderSize: maxHeaderBytes,
+      headersTimeout: times.headerTimeoutMs,
+      connectionsCheckingInterval: Math.min(mostCheckMs, Math.ceil(times.headerTimeoutMs / 4)),
+      keepAlive: true,
+      keepAliveInitialDelay: keepAliveProbeMs,
+    },
+    clientErrorHandler(error, socket) {
+      if (error.code === 'HPE_HEADER_OVERFLOW') onLimit?.('max_header_size')
+      if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') onLimit?.('header_timeout')
+      refuseUnparsable(error, socket)
+    },
     frameworkErrors: (error, request, reply) =>
       sendError(request as never, reply as never, asHubError(error), undefined),
   })

@@ -2,6 +2,7 @@ import type { Log, Page } from '../log/log.ts'
 import type { DeliveryFailure } from '../registry/cohort.ts'
 import { deliverAll } from '../registry/delivery.ts'
 import type { Registry } from '../registry/registry.ts'
+import { Probe } from './probe.ts'
 
 export interface DispatcherOptions {
   /** Payload bytes that one pass may carry: a quarter of a subscriber's buffer, so that catching up is not slowness. */
@@ -38,6 +39,10 @@ export class Dispatcher {
   /** True while more entries wait than one pass may carry, to the last of them: an overflow now is the hub's doing. */
   isLagging = false
   #isCatchingUp = false
+  /** Not in the midst of a pass: idle, or waiting for the log. */
+  #isBetweenPasses = true
+  #behindSinceMs = 0
+  readonly #probe = new Probe()
   #isRunning = false
   #isClosed = false
 
@@ -54,6 +59,22 @@ export class Dispatcher {
     this.#endAdvance()
   }
 
+  /**
+   * Calls `answered` once an entry that is in no log went through a delivery pass. While the log cannot
+   * be read because it is ill, and says so, the pass is one of its own: streams are not to blame.
+   */
+  probe(answered: () => void): void {
+    this.#probe.ask(answered)
+    if (this.#isRunning && this.#isBetweenPasses && !this.#log.health().ok)
+      void deliverAll(this.#probe.due(), this.#options.onFailure)
+    else this.#wake()
+  }
+
+  /** How long entries have waited that this process did not dispatch yet. */
+  get lagMs(): number {
+    return this.#behindSinceMs === 0 ? 0 : performance.now() - this.#behindSinceMs
+  }
+
   /** Updates of one event-loop turn share a pass: a busy hub writes once per subscriber and turn. */
   #wake(): void {
     if (this.#isRunning || this.#isClosed) return
@@ -65,18 +86,15 @@ export class Dispatcher {
   async #run(): Promise<void> {
     try {
       let deadline = performance.now() + sliceMs
-      while (!this.#isClosed && this.#log.head > this.dispatched) {
-        const read = this.#log.read(this.dispatched, {
-          maxEntries: maxEntriesPerPass,
-          maxBytes: this.#options.maxBytesPerPass,
-          upTo: this.#log.head,
-        })
+      while (!this.#isClosed && (this.#log.head > this.dispatched || this.#probe.isAsked)) {
+        const read = this.#read()
         await this.#pass(read instanceof Promise ? await read : read)
         if (performance.now() < deadline) continue
         await new Promise<void>((resolve) => setImmediate(resolve))
         deadline = performance.now() + sliceMs
       }
       this.#isRunning = false
+      this.#behindSinceMs = 0
     } catch (error) {
       this.#options.onError(error)
       setTimeout(() => {
@@ -86,16 +104,31 @@ export class Dispatcher {
     }
   }
 
+  #read(): Page | Promise<Page> {
+    const { head } = this.#log
+    if (head <= this.dispatched) return { entries: [], upTo: this.dispatched } // only a probe is due
+    if (this.#behindSinceMs === 0) this.#behindSinceMs = performance.now()
+    return this.#log.read(this.dispatched, {
+      maxEntries: maxEntriesPerPass,
+      maxBytes: this.#options.maxBytesPerPass,
+      upTo: head,
+    })
+  }
+
   async #pass(page: Page): Promise<void> {
+    const isProgress = page.upTo > this.dispatched || this.#log.head <= this.dispatched
     if (page.lost !== undefined) this.#options.onLost(page.lost.to - page.lost.from + 1)
     const cohorts = this.#registry.route(page.entries)
     this.dispatched = page.upTo
     const isMoreWaiting = this.#log.head > page.upTo
     this.isLagging = isMoreWaiting || this.#isCatchingUp
     this.#isCatchingUp = isMoreWaiting
+    this.#isBetweenPasses = false
     try {
-      await deliverAll(cohorts, this.#options.onFailure)
+      const due = isProgress ? this.#probe.due() : []
+      await deliverAll(due.length === 0 ? cohorts : [...cohorts, ...due], this.#options.onFailure)
     } finally {
+      this.#isBetweenPasses = true
       this.isLagging = false
       this.delivered = page.upTo
       this.#options.onPass()

@@ -11,12 +11,13 @@ import { Registry, type RegistryStats } from '../registry/registry.ts'
 import { Cursors, type Start } from './cursors.ts'
 import { Dispatcher } from './dispatcher.ts'
 import { drainOver } from './drain.ts'
+import { Liveness } from './liveness.ts'
 import { type HubObserver, silent } from './observer.ts'
 import { Pacing } from './pacing.ts'
 import { type Publication, Publisher } from './publisher.ts'
 import { Pulse } from './pulse.ts'
 import { Replays } from './replay.ts'
-import { type Seat, type SeatKeeper, type SeatLimits, Seats } from './seats.ts'
+import { type Seat, type SeatCounts, type SeatKeeper, type SeatLimits, Seats } from './seats.ts'
 import { type CloseReason, type Host, Subscriber } from './subscriber.ts'
 
 /** Durations in milliseconds, sizes in bytes; 0 means none or no limit. */
@@ -80,6 +81,7 @@ export class Hub implements Host {
   readonly #seats: SeatKeeper
   readonly #subscribers = new Set<Subscriber>()
   readonly #audit: NodeJS.Timeout
+  readonly #liveness: Liveness
   readonly #cursors: Cursors
   /** Whoever opens streams asks here first when. */
   readonly pacing = new Pacing((error) => this.#observer.failed('pacing', error))
@@ -93,7 +95,8 @@ export class Hub implements Host {
     this.#cursors = new Cursors(options.log)
     this.#publisher = new Publisher(options.log, {
       maxFrameBytes: options.maxFrameBytes,
-      onPublished: (count) => this.#observer.published(count),
+      onPublished: (count, ms) => this.#observer.published(count, ms),
+      onRepeated: () => this.#observer.repeated(),
     })
     this.#registry = new Registry({
       shards: options.registryShards,
@@ -124,6 +127,7 @@ export class Hub implements Host {
       rotate: (subscriber) => this.#rotate(subscriber),
       onError: (error) => this.#observer.failed('pulse', error),
     })
+    this.#liveness = new Liveness((answered) => this.#dispatcher.probe(answered))
     this.#audit = setInterval(() => this.#auditOnce(), auditMs).unref()
   }
 
@@ -292,6 +296,32 @@ export class Hub implements Host {
     return { ...this.#registry.stats(), replaying: this.#subscribers.size - this.#registry.size }
   }
 
+  /** Sizes of the tables that limits ask for; 0 where another process has them. */
+  seatCounts(): SeatCounts {
+    return this.#seats.counts ?? { tokens: 0, addresses: 0 }
+  }
+
+  /** How far this process is behind the log. */
+  get lag(): { readonly entries: number; readonly ms: number } {
+    const entries = Math.max(0, this.#log.head - this.#dispatcher.delivered)
+    return { entries, ms: this.#dispatcher.lagMs }
+  }
+
+  /** Replays that have something to read now. */
+  get replaysWaiting(): number {
+    return this.#replays.waiting
+  }
+
+  /** Bytes that wait for subscribers. Walks all of them (3 ms for 15,000): for a scrape, not for a hot path. */
+  pendingBytes(): { readonly sum: number; readonly max: number } {
+    let [sum, max] = [0, 0]
+    for (const { pendingBytes } of this.#subscribers) {
+      sum += pendingBytes
+      if (pendingBytes > max) max = pendingBytes
+    }
+    return { sum, max }
+  }
+
   /** Some of the streams, those with most pending bytes first. Walks all of them: for people, not for a hot path. */
   slowest(most: number): readonly Subscriber[] {
     return [...this.#subscribers]
@@ -325,11 +355,20 @@ export class Hub implements Host {
     }
   }
 
+  /** The event loop turns, and the dispatcher delivers. The log counts for `readiness` only. */
+  isLive(): Promise<boolean> {
+    return this.#liveness.isLive()
+  }
+
   /** Ready to take publishes and streams; otherwise why not. */
-  readiness(): { readonly isReady: boolean; readonly reason?: string } {
+  async readiness(): Promise<{ readonly isReady: boolean; readonly reason?: string }> {
     if (this.#isDraining) return { isReady: false, reason: 'draining' }
     const health = this.#log.health()
-    return health.ok ? { isReady: true } : { isReady: false, reason: health.reason }
+    if (!health.ok) return { isReady: false, reason: health.reason }
+    if (this.pacing.isFull)
+      return { isReady: false, reason: 'too many streams wait for their turn' }
+    const refusal = await this.#seats.refusal({})
+    return refusal === undefined ? { isReady: true } : { isReady: false, reason: refusal.message }
   }
 
   /**
@@ -338,6 +377,7 @@ export class Hub implements Host {
   async close(drainMs = 0): Promise<void> {
     this.#isDraining = true
     clearInterval(this.#audit)
+    this.#liveness.close()
     await drainOver(this.#subscribers, drainMs, (subscriber) => {
       subscriber.send(this.#cursorLine(subscriber) || '\n')
       subscriber.close('drained')

@@ -8,7 +8,10 @@ import type { CloseReason, Subscriber } from './subscriber.ts'
 export interface HubObserver {
   subscribed(subscriber: Subscriber): void
   closed(subscriber: Subscriber, reason: CloseReason): void
-  published(count: number): void
+  /** So many updates were stored, and acknowledged after `ms`. */
+  published(count: number, ms: number): void
+  /** A publish was sent again with its idempotency key. */
+  repeated(): void
   delivered(bytes: number): void
   replayed(entries: number): void
   /** Entries that were trimmed before they could be sent, to one replaying stream or to all live ones. */
@@ -23,6 +26,7 @@ export const silent: HubObserver = {
   subscribed() {},
   closed() {},
   published() {},
+  repeated() {},
   delivered() {},
   replayed() {},
   lost() {},

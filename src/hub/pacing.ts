@@ -29,13 +29,18 @@ export class Pacing {
     return this.#waiting.length
   }
 
+  /** As many wait as may. */
+  get isFull(): boolean {
+    return this.#waiting.length >= maxWaiting
+  }
+
   /**
    * Calls `go` at once or in its turn.
    *
    * @returns false when as many wait as may; `go` is not called then
    */
   enter(go: () => void, isGone: () => boolean): boolean {
-    if (this.#waiting.length >= maxWaiting) return false
+    if (this.isFull) return false
     if (this.#waiting.length > 0 || this.#begun >= streamsPerTurn)
       this.#waiting.push({ go, isGone })
     else {

@@ -9,7 +9,9 @@ import { newId, newSeed, seededId } from './id.ts'
 export interface PublisherOptions {
   /** Bytes that one update may take on the wire; 0 for no limit. */
   readonly maxFrameBytes: number
-  readonly onPublished: (count: number) => void
+  /** Stored, and as durable as the log promises after so many milliseconds. */
+  readonly onPublished: (count: number, ms: number) => void
+  readonly onRepeated: () => void
 }
 
 /** Whose updates these are, and how often: a repeated key answers as the first time and stores nothing. */
@@ -53,8 +55,9 @@ export class Publisher {
     }
     this.#check(draft, publication)
     const update = { ...draft, id: ownIdOf(draft) ?? newId() }
+    const begunMs = performance.now()
     await this.#log.append([update])
-    this.#options.onPublished(1)
+    this.#options.onPublished(1, performance.now() - begunMs)
     return update.id
   }
 
@@ -72,14 +75,18 @@ export class Publisher {
     const updates = await this.#checked(drafts, publication, seed)
     const options =
       once === undefined || seed === undefined ? {} : { once: { ...once, answer: seed } }
+    const begunMs = performance.now()
     const appended = await this.#log.append(updates, options)
-    if (appended.outcome === 'repeated') return repeatedIds(updates, seed, appended.ids[0])
+    if (appended.outcome === 'repeated') {
+      this.#options.onRepeated()
+      return repeatedIds(updates, seed, appended.ids[0])
+    }
     if (appended.outcome !== 'stored')
       throw new HubError(
         'conflicting_idempotency_key',
         'this Idempotency-Key was used with another body',
       )
-    this.#options.onPublished(updates.length)
+    this.#options.onPublished(updates.length, performance.now() - begunMs)
     return updates.map((update) => update.id)
   }
 
@@ -93,7 +100,9 @@ export class Publisher {
     for (const draft of drafts) {
       this.#check(draft, publication)
       if (updates.length === maxBatchUpdates)
-        throw new HubError('too_large', `a batch may have at most ${maxBatchUpdates} updates`)
+        throw new HubError('too_large', `a batch may have at most ${maxBatchUpdates} updates`, {
+          limit: 'batch_updates',
+        })
       const made = () => (seed === undefined ? newId() : seededId(seed, updates.length))
       const { topics, data, isPrivate, type, retry } = draft
       updates.push({ id: ownIdOf(draft) ?? made(), topics, data, isPrivate, type, retry })
@@ -114,7 +123,9 @@ export class Publisher {
       )
     const { maxFrameBytes } = this.#options
     if (maxFrameBytes > 0 && isLongerThan(draft, maxFrameBytes))
-      throw new HubError('too_large', 'the update has too many line breaks to be sent')
+      throw new HubError('too_large', 'the update has too many line breaks to be sent', {
+        limit: 'frame_size',
+      })
   }
 }
 

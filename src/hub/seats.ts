@@ -13,6 +13,12 @@ export interface Seat {
   readonly address?: string | undefined
 }
 
+/** Sizes of the tables: tokens and addresses that have streams, where a limit asks for them. */
+export interface SeatCounts {
+  readonly tokens: number
+  readonly addresses: number
+}
+
 /** Who counts the open streams: this process for itself, or one process for several. */
 export interface SeatKeeper {
   /** Takes a seat for a stream that is about to open, or says why it cannot have one. */
@@ -23,6 +29,8 @@ export interface SeatKeeper {
   refusal(seat: Seat): HubError | undefined | Promise<HubError | undefined>
   /** Counts by other limits from now on. Nobody who is seated has to leave. */
   limit(limits: SeatLimits, seated: Iterable<Seat>): void
+  /** Absent where another process counts. */
+  readonly counts?: SeatCounts
 }
 
 /** Counts the open streams of each token and address, and says when there are enough. */
@@ -52,18 +60,26 @@ export class Seats implements SeatKeeper {
       return new HubError(
         'unavailable',
         'the hub serves as many streams as it may (max_subscribers)',
+        { limit: 'max_subscribers' },
       )
     if (isFull(this.#perToken, tokenHash, maxSubscribersPerToken))
       return new HubError(
         'too_many_subscribers',
         'this token has as many streams as it may (max_subscribers_per_token)',
+        { limit: 'max_subscribers_per_token' },
       )
     if (isFull(this.#perAddress, address, maxSubscribersPerAddress))
       return new HubError(
         'too_many_subscribers',
         'this address has as many streams as it may (max_subscribers_per_address)',
+        { limit: 'max_subscribers_per_address' },
       )
     return undefined
+  }
+
+  /** Tokens and addresses that are counted. */
+  get counts(): SeatCounts {
+    return { tokens: this.#perToken.size, addresses: this.#perAddress.size }
   }
 
   limit(limits: SeatLimits, seated: Iterable<Seat>): void {

@@ -120,6 +120,7 @@ class Plan {
       return new HubError(
         'unavailable',
         'too many idempotency keys are remembered; try again later',
+        { limit: 'idempotency_keys' },
       )
     if (this.#markCount + marks.length > maxMarks && marks.some(({ to }) => to !== undefined))
       return new HubError('unavailable', 'the history holds too many marks; try again later')

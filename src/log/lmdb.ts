@@ -43,6 +43,8 @@ const trimSlice = 500
 export interface LmdbOptions {
   /** A record that is not what was stored is skipped; told once per position. */
   readonly onCorrupt?: (position: number) => void
+  /** A group was stored, after so many milliseconds. */
+  readonly onFlush?: (ms: number) => void
 }
 
 /**
@@ -62,6 +64,7 @@ export class LmdbLog implements Log {
   readonly #clock = new AgeClock()
   readonly #corrupt = new Set<number>()
   readonly #onCorrupt: (position: number) => void
+  readonly #onFlush: (ms: number) => void
   readonly #wakes = new Set<() => void>()
   readonly #timer: NodeJS.Timeout
   #state: State
@@ -88,6 +91,7 @@ export class LmdbLog implements Log {
     this.epoch = epoch
     this.#retention = retention
     this.#onCorrupt = options.onCorrupt ?? (() => {})
+    this.#onFlush = options.onFlush ?? (() => {})
     this.#siblings = new Siblings(directory, () => this.#refresh())
     this.#timer = setInterval(() => this.#tick(), tickMs).unref()
   }
@@ -141,7 +145,11 @@ export class LmdbLog implements Log {
     for (const { name } of options.marks ?? [])
       if (!isMarkName(name)) return Promise.reject(badMark())
     if (this.#waitingBytes > maxWaitingBytes)
-      return Promise.reject(unavailable('too many updates wait for the disk'))
+      return Promise.reject(
+        new HubError('unavailable', 'too many updates wait for the disk; try again later', {
+          limit: 'waiting_publishes',
+        }),
+      )
     const bytes = updates.reduce((sum, update) => sum + update.data.length, 0)
     this.#waitingBytes += bytes
     return new Promise((resolve, reject) => {
@@ -207,7 +215,16 @@ export class LmdbLog implements Log {
 
   stats(): LogStats {
     const { updates, notices, bytes, onceKeys, marks } = this.#state
-    return { entries: updates, notices, bytes, onceKeys, marks, corrupt: this.#corrupt.size }
+    return {
+      entries: updates,
+      notices,
+      bytes,
+      onceKeys,
+      marks,
+      corrupt: this.#corrupt.size,
+      cacheBytes: this.#cache.bytes,
+      waitingBytes: this.#waitingBytes,
+    }
   }
 
   async close(): Promise<void> {
@@ -269,9 +286,11 @@ export class LmdbLog implements Log {
   /** A group that fails is refused, and the next one is tried. */
   async #writeGroup(waiting: readonly Waiting[]): Promise<void> {
     try {
+      const begunMs = performance.now()
       const { outcomes } = await this.#commit((state) =>
         planGroup(this.#store, state, waiting, Date.now()),
       )
+      this.#onFlush(performance.now() - begunMs)
       for (const [index, { resolve, reject }] of waiting.entries()) {
         const outcome = outcomes[index]
         if (outcome instanceof HubError) reject(outcome)

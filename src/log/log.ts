@@ -145,6 +145,13 @@ export interface LogStats {
   readonly marks: number
   /** Records found damaged since the start; each costs itself. */
   readonly corrupt: number
+  /** Decoded entries at hand, in bytes (estimated); absent where there is no such cache. */
+  readonly cacheBytes?: number
+  /** Payload bytes of appends that wait; absent where none ever does. */
+  readonly waitingBytes?: number
+  /** Entries that others appended and this process has not seen yet, and for how long; absent where all are seen at once. */
+  readonly unseen?: number
+  readonly unseenMs?: number
 }
 
 /** What a log keeps. 0 means no limit; an entry must satisfy all three to stay; `maxEntries` and `maxBytes` count updates. */

@@ -110,7 +110,13 @@ export class MemoryLog implements Log {
     const marked = this.#compare(marks)
     if (marked === undefined) return { outcome: 'refused' }
     if (once !== undefined && this.#once.size >= maxRemembered)
-      throw new HubError('unavailable', 'too many idempotency keys are remembered; try again later')
+      throw new HubError(
+        'unavailable',
+        'too many idempotency keys are remembered; try again later',
+        {
+          limit: 'idempotency_keys',
+        },
+      )
     if (this.#marks.size + marks.length > maxMarks && marks.some(({ to }) => to !== undefined))
       throw new HubError('unavailable', 'the history holds too many marks; try again later')
 

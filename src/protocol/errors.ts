@@ -1,3 +1,5 @@
+import type { LimitName } from './limits.ts'
+
 /**
  * Every way a request can be refused: its code, its status and the sentence a client reads.
  *
@@ -22,11 +24,19 @@ export const errors = {
   misdirected: { status: 421, title: 'Misdirected Request' },
   conflicting_idempotency_key: { status: 422, title: 'Unprocessable Content' },
   too_many_subscribers: { status: 429, title: 'Too Many Requests' },
+  too_many_publishes: { status: 429, title: 'Too Many Requests' },
   internal: { status: 500, title: 'Internal Server Error' },
   unavailable: { status: 503, title: 'Service Unavailable' },
 } as const satisfies Record<string, { status: number; title: string; challenge?: string }>
 
 export type ErrorCode = keyof typeof errors
+
+export interface RefusalOptions extends ErrorOptions {
+  /** The limit that was hit. */
+  readonly limit?: LimitName | undefined
+  /** When trying again may help. */
+  readonly retryAfterSeconds?: number | undefined
+}
 
 /**
  * A request that the hub refuses.
@@ -37,10 +47,14 @@ export type ErrorCode = keyof typeof errors
 export class HubError extends Error {
   override readonly name = 'HubError'
   readonly code: ErrorCode
+  readonly limit: LimitName | undefined
+  readonly retryAfterSeconds: number | undefined
 
-  constructor(code: ErrorCode, message: string = errors[code].title, options?: ErrorOptions) {
+  constructor(code: ErrorCode, message: string = errors[code].title, options?: RefusalOptions) {
     super(message, options)
     this.code = code
+    this.limit = options?.limit
+    this.retryAfterSeconds = options?.retryAfterSeconds
   }
 
   get status(): number {

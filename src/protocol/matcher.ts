@@ -36,7 +36,13 @@ export interface Matcher {
  */
 export function compileMatcher(type: MatchType, pattern: string, base: string): Matcher {
   if (utf8Length(pattern) > maxMatcherBytes)
-    throw new HubError('invalid_matcher', `a matcher must be at most ${maxMatcherBytes} bytes long`)
+    throw new HubError(
+      'invalid_matcher',
+      `a matcher must be at most ${maxMatcherBytes} bytes long`,
+      {
+        limit: 'topic_size',
+      },
+    )
   if (!isPlainText(pattern))
     throw new HubError(
       'invalid_matcher',

@@ -33,7 +33,9 @@ export function validateUpdate(draft: UpdateDraft, hubUrl: string): void {
   if (draft.topics.length === 0)
     throw new HubError('invalid_update', 'an update needs at least one "topic" field')
   if (draft.topics.length > maxTopics)
-    throw new HubError('too_large', `an update may have at most ${maxTopics} topics`)
+    throw new HubError('too_large', `an update may have at most ${maxTopics} topics`, {
+      limit: 'topics',
+    })
   for (const topic of draft.topics) validateTopic(topic, hubUrl)
   validateId(draft.id ?? '')
   validateType(draft.type)
@@ -68,7 +70,9 @@ function validateField(name: string, value: string): void {
       `${name}: control and formatting characters are not allowed`,
     )
   if (utf8Length(value) > maxFieldBytes)
-    throw new HubError('too_large', `${name}: at most ${maxFieldBytes} bytes are allowed`)
+    throw new HubError('too_large', `${name}: at most ${maxFieldBytes} bytes are allowed`, {
+      limit: 'topic_size',
+    })
 }
 
 const maxRetry = 2n ** 64n - 1n

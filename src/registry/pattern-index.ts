@@ -32,6 +32,9 @@ export class PatternIndex {
   readonly #rows = new Map<string, Row>()
   readonly #bases = new Map<string, Buckets>()
   readonly #cache: MatchCache
+  /** Results that the cache had, and that it had not. */
+  hits = 0
+  misses = 0
 
   constructor(cache: MatchCache) {
     this.#cache = cache
@@ -96,7 +99,11 @@ export class PatternIndex {
     if (literal?.hostname !== undefined && literal.hostname !== hostname) return false
     const key = `${number} ${topic.value}`
     const known = this.#cache.get(key)
-    if (known !== undefined) return known
+    if (known !== undefined) {
+      this.hits++
+      return known
+    }
+    this.misses++
     const matches = matcher.matches(topic)
     this.#cache.set(key, matches)
     return matches

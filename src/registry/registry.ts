@@ -75,7 +75,13 @@ export class Registry {
       cohorts: total((shard) => shard.cohortCount),
       topics: total((shard) => shard.topicCount),
       patterns: total((shard) => shard.patternCount),
+      shards: this.#shards.length,
+      largestShard: Math.max(...this.#shards.map((shard) => shard.cohortCount)),
+      smallestShard: Math.min(...this.#shards.map((shard) => shard.cohortCount)),
       matchCacheEntries: this.#cache.size,
+      matchCacheBytes: this.#cache.calculatedSize,
+      matchCacheHits: total((shard) => shard.cacheCounts.hits),
+      matchCacheMisses: total((shard) => shard.cacheCounts.misses),
     }
   }
 
@@ -109,7 +115,14 @@ export interface RegistryStats {
   readonly cohorts: number
   readonly topics: number
   readonly patterns: number
+  readonly shards: number
+  /** Cohorts of the largest and the smallest shard. */
+  readonly largestShard: number
+  readonly smallestShard: number
   readonly matchCacheEntries: number
+  readonly matchCacheBytes: number
+  readonly matchCacheHits: number
+  readonly matchCacheMisses: number
 }
 
 /** FNV-1a over the key's characters. */

@@ -37,6 +37,10 @@ export class Shard {
     return this.#patterns.size
   }
 
+  get cacheCounts(): { readonly hits: number; readonly misses: number } {
+    return this.#patterns
+  }
+
   /** The cohort of everybody with this interest, made when it does not exist. */
   cohort(interest: Interest): Cohort {
     let cohort = this.#cohorts.get(interest.key)

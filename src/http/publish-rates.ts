@@ -1,0 +1,78 @@
+import { HubError } from '../protocol/errors.ts'
+
+/** Tokens that are counted at once. Beyond, the one that published longest ago starts anew. */
+const mostTokens = 100_000
+
+interface Bucket {
+  readonly left: number
+  readonly atMs: number
+}
+
+/**
+ * How often each token may publish: a bucket that holds one second's worth and refills steadily.
+ *
+ * A batch takes as many as it has updates, and may leave a debt. A bucket that is full again is
+ * forgotten, so the table holds the tokens of the last moment only.
+ */
+export class PublishRates {
+  #perSecond: number
+  readonly #buckets = new Map<string, Bucket>()
+
+  /** @param perSecond updates; 0 for no limit */
+  constructor(perSecond: number) {
+    this.#perSecond = perSecond
+  }
+
+  /** Tokens that are counted now. */
+  get size(): number {
+    return this.#buckets.size
+  }
+
+  /** Another limit from now on. */
+  limit(perSecond: number): void {
+    this.#perSecond = perSecond
+    this.#buckets.clear()
+  }
+
+  /** Takes one publish from the token's bucket, or says why it has to wait. */
+  take(tokenHash: string | undefined, nowMs: number): HubError | undefined {
+    if (this.#perSecond === 0 || tokenHash === undefined) return undefined
+    const left = this.#leftOf(tokenHash, nowMs)
+    if (left >= 1) {
+      this.#keep(tokenHash, left - 1, nowMs)
+      return undefined
+    }
+    return new HubError(
+      'too_many_publishes',
+      'this token publishes faster than it may (max_publishes_per_second_per_token)',
+      {
+        limit: 'max_publishes_per_second_per_token',
+        retryAfterSeconds: Math.ceil((1 - left) / this.#perSecond),
+      },
+    )
+  }
+
+  /** Takes more: the rest of a batch. */
+  charge(tokenHash: string | undefined, count: number, nowMs: number): void {
+    if (this.#perSecond === 0 || tokenHash === undefined || count === 0) return
+    this.#keep(tokenHash, this.#leftOf(tokenHash, nowMs) - count, nowMs)
+  }
+
+  #leftOf(tokenHash: string, nowMs: number): number {
+    const bucket = this.#buckets.get(tokenHash)
+    if (bucket === undefined) return this.#perSecond
+    const refilled = bucket.left + ((nowMs - bucket.atMs) / 1000) * this.#perSecond
+    return Math.min(this.#perSecond, refilled)
+  }
+
+  /** The youngest stands last; from the front, what is full again goes. */
+  #keep(tokenHash: string, left: number, nowMs: number): void {
+    this.#buckets.delete(tokenHash)
+    this.#buckets.set(tokenHash, { left, atMs: nowMs })
+    for (const oldest of this.#buckets.keys()) {
+      const isFull = this.#leftOf(oldest, nowMs) >= this.#perSecond
+      if (!isFull && this.#buckets.size <= mostTokens) return
+      this.#buckets.delete(oldest)
+    }
+  }
+}

@@ -1,0 +1,26 @@
+/**
+ * The limits that a client can meet, by name: options where there is one. docs/limits.md tells for each
+ * what the client sees.
+ */
+export const limitNames = [
+  'max_subscribers',
+  'max_subscribers_per_token',
+  'max_subscribers_per_address',
+  'waiting_streams',
+  'open_files',
+  'subscriber_buffer',
+  'dispatch_timeout',
+  'max_publishes_per_second_per_token',
+  'max_request_body_size',
+  'max_header_size',
+  'header_timeout',
+  'matchers',
+  'topics',
+  'topic_size',
+  'frame_size',
+  'batch_updates',
+  'idempotency_keys',
+  'waiting_publishes',
+] as const
+
+export type LimitName = (typeof limitNames)[number]
