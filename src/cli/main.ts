@@ -33,6 +33,11 @@ const commands: Readonly<Record<string, Command>> = {
     help: async () => (await import('./subscribe.ts')).subscribeHelp,
     run: async (argv) => (await import('./subscribe.ts')).subscribe(argv),
   },
+  check: {
+    summary: 'checks configuration, history and machine, and repairs',
+    help: async () => (await import('./check.ts')).checkHelp,
+    run: async (argv) => (await import('./check.ts')).check(argv),
+  },
 }
 
 const badUsage = 2

@@ -2,7 +2,7 @@ import { readFileIssuers } from './issuers.ts'
 import { keyOptions, type Keyring, readKeyring } from './keyring.ts'
 import type { OptionName, Values } from './options.ts'
 import { ConfigError } from './problem.ts'
-import { rules, startRules } from './rules.ts'
+import { keyRule, rules, startRules } from './rules.ts'
 import type { Settings } from './settings.ts'
 import { type Readings, readSources, type Sources } from './sources.ts'
 import { readValues } from './values.ts'
@@ -40,11 +40,43 @@ export function loadClientSettings(sources: Sources): Loaded {
   return understand(readSources(sources), rules, [])
 }
 
+/** What a configuration comes to, right or wrong. */
+export interface Examined extends Loaded {
+  /** Why a hub would not start with it. */
+  readonly problems: readonly string[]
+  /** Options whose value is not in `settings`, because it is wrong. */
+  readonly failed: ReadonlySet<OptionName>
+}
+
+/**
+ * The same for whoever wants to know everything about a configuration, not to use it. Keys that are
+ * not there are a warning only: they may stand in the environment of the service.
+ */
+export function examineSettings(sources: Sources): Examined {
+  const readings = readSources(sources)
+  const otherRules = startRules.filter((rule) => rule !== keyRule)
+  const examined = examine(readings, [...rules, ...otherRules], readings.strangers)
+  const keyless =
+    examined.problems.length > 0 ? undefined : keyRule.check(examined.settings, readings.yesExpose)
+  if (keyless === undefined) return examined
+  return { ...examined, warnings: [...examined.warnings, keyless] }
+}
+
 function understand(
   readings: Readings,
   rulesToKeep: typeof rules,
   strangers: readonly string[],
 ): Loaded {
+  const { problems, failed: _, ...loaded } = examine(readings, rulesToKeep, strangers)
+  if (problems.length > 0) throw new ConfigError(problems)
+  return loaded
+}
+
+function examine(
+  readings: Readings,
+  rulesToKeep: typeof rules,
+  strangers: readonly string[],
+): Examined {
   const read = readValues(readings.given)
   const keyring = readKeyring(read, readings, readFileIssuers(readings))
   const settings = settle(read.values, readings, keyring)
@@ -54,11 +86,11 @@ function understand(
     .filter((rule) => isSound(rule.options) && (areKeysSound || rule.isAboutKeys !== true))
     .map((rule) => rule.check(settings, readings.yesExpose))
     .filter((problem) => problem !== undefined)
-  const all = [readings.problems, strangers, read.problems, keyring.problems, broken].flat()
-  if (all.length > 0) throw new ConfigError(all)
   return {
     settings,
     values: read.values,
+    problems: [readings.problems, strangers, read.problems, keyring.problems, broken].flat(),
+    failed: read.failed,
     warnings: [...readings.warnings, ...keyring.warnings, ...warningsAbout(settings)],
   }
 }

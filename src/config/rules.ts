@@ -25,13 +25,16 @@ export const rules: readonly Rule[] = [
   },
 ]
 
+/** Somebody must be able to publish or subscribe. */
+export const keyRule: Rule = {
+  options: ['anonymous', 'playground', 'protocol_version_compatibility'],
+  isAboutKeys: true,
+  check: nobody,
+}
+
 /** What only a hub that starts needs. */
 export const startRules: readonly Rule[] = [
-  {
-    options: ['anonymous', 'playground', 'protocol_version_compatibility'],
-    isAboutKeys: true,
-    check: nobody,
-  },
+  keyRule,
   { options: ['playground', 'host', 'admin_host', 'admin_port'], check: exposedPlayground },
 ]
 

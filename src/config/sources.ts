@@ -43,7 +43,8 @@ export interface Readings {
   readonly warnings: readonly string[]
 }
 
-const serveFlags: Readonly<Record<string, FlagKind>> = {
+/** Every option, and what only the command line knows. */
+export const serveFlags: Readonly<Record<string, FlagKind>> = {
   config: 'text',
   'yes-expose': 'switch',
   ...Object.fromEntries(optionNames.map((name) => [flagOf(name).slice(2), flagKind(name)])),

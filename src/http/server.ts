@@ -9,7 +9,7 @@ import { type PageOptions, page } from './page.ts'
 import { mercure, type PluginOptions, securityHeaders } from './plugin.ts'
 
 /** Connections that may wait for the hub to accept them. */
-const backlog = 4096
+export const backlog = 4096
 /** An idle connection is probed after this long, so that a peer that vanished is noticed. */
 const keepAliveProbeMs = 30_000
 /** How often connections are looked at whose request takes too long. */

@@ -24,7 +24,7 @@ export async function probeStore(directory: string, timeoutMs = probeTimeoutMs):
     )
   if (signal !== null)
     throw new Error(
-      `transport_url: cannot use ${directory}: the file is damaged or the disk is full (reading it ends with ${signal}); move it away or bring back a copy`,
+      `transport_url: cannot use ${directory}: the file is damaged or the disk is full (reading it ends with ${signal}); run "cinnabar check --repair"`,
     )
   throw new Error(`transport_url: ${storeProblem(directory, { message: output.trim() })}`)
 }

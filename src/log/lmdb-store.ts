@@ -8,7 +8,8 @@ export interface Writes {
   /** Records by position, with the key of their id. */
   readonly entries: readonly {
     readonly position: number
-    readonly idKey: Buffer
+    /** Undefined for an entry that stands for a lost one. */
+    readonly idKey: Buffer | undefined
     readonly record: Buffer
   }[]
   readonly trimmed: readonly { readonly position: number; readonly idKey: Buffer | undefined }[]
@@ -100,10 +101,18 @@ export class Store {
     return state !== undefined && state.revision === row?.version ? state : undefined
   }
 
-  /** The bytes of a record; they are only good until the next call of this store. */
+  /**
+   * The bytes of a record; they are only good until the next call of this store. None when there is no
+   * such record, or the library finds that its page is damaged: the page costs the records on it.
+   */
   record(position: number): Buffer | undefined {
-    const bytes = this.#entries.getBinaryFast(writePosition(this.#key, position))
-    return bytes?.subarray(0, bytes.length)
+    try {
+      const bytes = this.#entries.getBinaryFast(writePosition(this.#key, position))
+      return bytes?.subarray(0, bytes.length)
+    } catch (error) {
+      if (isDamage(error)) return undefined
+      throw error
+    }
   }
 
   /** The first position of an id that is at least `from`. */
@@ -176,7 +185,7 @@ export class Store {
       for (const { position, idKey, record } of entries) {
         const key = writePosition(Buffer.allocUnsafe(8), position)
         void this.#entries.put(key, record)
-        void this.#ids.put(idKey, key)
+        if (idKey !== undefined) void this.#ids.put(idKey, key)
       }
       for (const { position, idKey } of trimmed) {
         const key = writePosition(Buffer.allocUnsafe(8), position)
@@ -212,6 +221,12 @@ async function reasonOf(error: unknown): Promise<unknown> {
   const { commitError } = error as { readonly commitError?: Promise<never> }
   if (commitError === undefined) return error
   return Promise.resolve(commitError).catch((reason: unknown) => reason)
+}
+
+/** Pages are not what the library expects of them. */
+export function isDamage(error: unknown): boolean {
+  const { message } = error as { readonly message?: unknown }
+  return /MDB_(CORRUPTED|PAGE_NOTFOUND|CURSOR_FULL|PAGE_FULL|BAD_VALSIZE)/.test(String(message))
 }
 
 function writePosition(target: Buffer, position: number): Buffer {

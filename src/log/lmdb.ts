@@ -15,11 +15,12 @@ import type {
   ReadBounds,
   Retention,
 } from './log.ts'
-import { Store } from './lmdb-store.ts'
+import { isDamage, Store } from './lmdb-store.ts'
 import { probeStore } from './lmdb-probe.ts'
+import { findDamage } from './mend/glance.ts'
 import { freeBytesAt, preparePlace, storeProblem } from './place.ts'
 import { badMark, isMarkName } from './mark.ts'
-import { readRecord } from './record.ts'
+import { isIntact, readRecord } from './record.ts'
 import { AgeClock, hasTooManyNotices, isOverSize } from './retention.ts'
 import { Siblings } from './siblings.ts'
 import type { State } from './state.ts'
@@ -39,12 +40,20 @@ const ticksPerLook = 4
 const trimSlack = 0.05
 /** Entries that a trim drops beside twice what the group before it brought. */
 const trimSlice = 500
+/** Damaged records that one page of a reader may pass by. */
+const mostLostPerPage = 10_000
+/** How long a start may look at the pages of the store. */
+const glanceMs = 1_000
+const damagedState =
+  'the row that says where the history stands is damaged; run "cinnabar check --repair"'
 
 export interface LmdbOptions {
   /** A record that is not what was stored is skipped; told once per position. */
   readonly onCorrupt?: (position: number) => void
   /** A group was stored, after so many milliseconds. */
   readonly onFlush?: (ms: number) => void
+  /** The history cannot be written any more, and why; undefined when it can again. Told once each. */
+  readonly onProblem?: (problem: string | undefined) => void
 }
 
 /**
@@ -57,7 +66,7 @@ export interface LmdbOptions {
 export class LmdbLog implements Log {
   readonly epoch: string
   readonly #directory: string
-  readonly #store: Store
+  #store: Store
   readonly #retention: Retention
   readonly #siblings: Siblings
   readonly #cache = new EntryCache(cacheBytes)
@@ -65,6 +74,7 @@ export class LmdbLog implements Log {
   readonly #corrupt = new Set<number>()
   readonly #onCorrupt: (position: number) => void
   readonly #onFlush: (ms: number) => void
+  readonly #onProblem: (problem: string | undefined) => void
   readonly #wakes = new Set<() => void>()
   readonly #timer: NodeJS.Timeout
   #state: State
@@ -74,6 +84,12 @@ export class LmdbLog implements Log {
   #writing: Promise<void> | undefined
   #isTrimDue = true
   #problem: string | undefined
+  /** The library gave the file up; only opening it anew helps. */
+  #isBroken = false
+  #reopening: Promise<void> | undefined
+  /** Pages that a trim needs are damaged. */
+  #isTrimStuck = false
+  #isLooking = false
   #ticks = 0
   #isClosed = false
 
@@ -92,6 +108,7 @@ export class LmdbLog implements Log {
     this.#retention = retention
     this.#onCorrupt = options.onCorrupt ?? (() => {})
     this.#onFlush = options.onFlush ?? (() => {})
+    this.#onProblem = options.onProblem ?? (() => {})
     this.#siblings = new Siblings(directory, () => this.#refresh())
     this.#timer = setInterval(() => this.#tick(), tickMs).unref()
   }
@@ -117,13 +134,16 @@ export class LmdbLog implements Log {
     }
     const [epoch, state] = [store.epoch(), store.state()]
     if (epoch === undefined || state === undefined)
-      throw new Error(
-        `transport_url: cannot use ${directory}: the row that says where the history stands is damaged`,
-      )
+      throw new Error(`transport_url: cannot use ${directory}: ${damagedState}`)
     const log = new LmdbLog(directory, store, state, epoch, retention, options)
     await log.#siblings.open()
     log.#refresh()
-    return log
+    const damage = log.#findDamage()
+    if (damage === undefined) return log
+    await log.close()
+    throw new Error(
+      `transport_url: cannot use ${directory}: the file is damaged (${damage}); run "cinnabar check --repair"`,
+    )
   }
 
   get head(): number {
@@ -158,42 +178,65 @@ export class LmdbLog implements Log {
     })
   }
 
-  read(after: number, bounds: ReadBounds): Page {
-    const { maxEntries, maxBytes, upTo } = bounds
-    const { head, first } = this.#state
-    const last = Math.min(upTo, head)
+  read(after: number, bounds: ReadBounds): Page | Promise<Page> {
+    const last = Math.min(bounds.upTo, this.#state.head)
     if (last <= after) return { entries: [], upTo: after }
-    const from = Math.max(after + 1, first)
+    return this.#reading(() => this.#readPage(after, last, bounds))
+  }
+
+  #readPage(after: number, last: number, bounds: ReadBounds): Page {
+    const { maxEntries, maxBytes } = bounds
+    const from = Math.max(after + 1, this.#state.first)
     const entries: Entry[] = []
     let bytes = 0
-    let readUpTo = from - 1
+    let lostUpTo = Math.min(from - 1, last)
+    let readUpTo = lostUpTo
     for (let position = from; position <= last && entries.length < maxEntries; position++) {
       const entry = this.#cached(position) ?? this.#load(position)
       if (entry !== undefined) {
         bytes += entry.update.data.length
         if (bytes > maxBytes && entries.length > 0) break
         entries.push(entry)
-      } else if (position < this.#state.noticesFrom && position >= this.#state.first) {
+      } else if (this.#isDroppedNotice(position)) {
         // Notices that went before their neighbours: the next record may be far away.
         position = Math.min(this.#store.nextPosition(position) ?? last + 1, last + 1) - 1
-      } else if (position < this.#state.first) {
-        // Another process trimmed it while we read: a hole, and no corrupt record.
-        if (entries.length === 0) return this.read(after, bounds)
-        break
+      } else {
+        // A hole: a damaged record, or trimmed by another process while we read. The next page begins
+        // with it, so that its reader learns of it in its place.
+        if (entries.length > 0) break
+        if (position < this.#state.first) return this.#readPage(after, last, bounds)
+        lostUpTo = position
+        if (position - from >= mostLostPerPage) break
       }
       readUpTo = position
     }
-    if (from > last) readUpTo = last
     return {
       entries,
       upTo: readUpTo,
-      ...(from === after + 1 ? {} : { lost: { from: after + 1, to: Math.min(from - 1, last) } }),
+      ...(lostUpTo <= after ? {} : { lost: { from: after + 1, to: lostUpTo } }),
       ...(after + 1 < this.#state.noticesFrom ? { lostNotices: true } : {}),
     }
   }
 
-  locate(id: string): number | undefined {
-    return this.#store.firstPosition(id, this.#state.first)
+  #isDroppedNotice(position: number): boolean {
+    const { first, noticesFrom } = this.#state
+    if (position < first || position >= noticesFrom) return false
+    return this.#store.record(position) === undefined
+  }
+
+  locate(id: string): number | undefined | Promise<number | undefined> {
+    return this.#reading(() => this.#store.firstPosition(id, this.#state.first))
+  }
+
+  /** Reads at once, or when the file was opened anew. */
+  #reading<T>(read: () => T): T | Promise<T> {
+    try {
+      if (!this.#isBroken) return read()
+    } catch (error) {
+      this.#fail(error)
+      if (!this.#isBroken) throw error
+    }
+    return this.#reopen().then(() => this.#reading(read))
   }
 
   marks(prefix: string, after: string, limit: number): MarkPage {
@@ -232,10 +275,11 @@ export class LmdbLog implements Log {
     this.#isClosed = true
     clearInterval(this.#timer)
     await this.#writing
+    await this.#reopening
     this.#siblings.close()
     this.#wakes.clear()
     this.#cache.clear()
-    await this.#store.close()
+    if (!this.#isBroken) await this.#store.close()
   }
 
   /** A notice that was dropped may still be in the cache, but nobody would know which are. */
@@ -249,8 +293,22 @@ export class LmdbLog implements Log {
     const record = this.#store.record(position)
     const entry = record === undefined ? undefined : readRecord(record, position)
     if (entry !== undefined) this.#cache.put(entry)
-    else this.#noteCorrupt(position, record === undefined)
+    // What a repair marked as lost is no news.
+    else if (record === undefined || !isIntact(record, position))
+      this.#noteCorrupt(position, record === undefined)
     return entry
+  }
+
+  /**
+   * Pages are looked at by whoever opens the store alone, for a moment; and to the last of them by whoever
+   * finds that another process ended without closing it: a damaged page could have been why, and
+   * would be so again. Others see a store that somebody looked at.
+   */
+  #findDamage(): string | undefined {
+    const hasCrashed = this.#siblings.dead > 0
+    if (!hasCrashed && this.#siblings.count > 0) return undefined
+    this.#store.state() // a snapshot, whose pages stay as they are to the end of this turn
+    return findDamage(this.#directory, hasCrashed ? Number.POSITIVE_INFINITY : glanceMs)
   }
 
   /** The record costs itself: counted and told once, never thrown. */
@@ -300,7 +358,7 @@ export class LmdbLog implements Log {
         isOverSize(this.#state, this.#retention, trimSlack) ||
         hasTooManyNotices(this.#state, this.#retention, trimSlack)
       )
-        this.#isTrimDue = true
+        this.#isTrimDue = !this.#isTrimStuck
     } catch (error) {
       const refusal = error instanceof HubError ? error : this.#fail(error)
       for (const { reject } of waiting) reject(refusal)
@@ -327,7 +385,7 @@ export class LmdbLog implements Log {
       const planned = plan(this.#state)
       if (planned.writes === undefined) return planned
       if (await this.#store.commit(this.#state.revision, planned.writes)) {
-        this.#problem = undefined
+        this.#setProblem(undefined)
         for (const entry of planned.stored) this.#cache.put(entry)
         this.#advance(planned.writes.state)
         this.#siblings.wake()
@@ -343,12 +401,16 @@ export class LmdbLog implements Log {
     if (hasMore) for (const wake of this.#wakes) wake()
   }
 
-  /** Looks what other processes wrote. */
+  /** Looks what other processes wrote. Never throws: timers call it. */
   #refresh(): void {
-    if (this.#isClosed) return
-    const state = this.#store.state()
-    if (state === undefined) this.#problem = 'the row that says where the history stands is damaged'
-    else if (state.revision > this.#state.revision) this.#advance(state)
+    if (this.#isClosed || this.#isBroken) return
+    try {
+      const state = this.#store.state()
+      if (state === undefined) this.#setProblem(`cannot use ${this.#directory}: ${damagedState}`)
+      else if (state.revision > this.#state.revision) this.#advance(state)
+    } catch (error) {
+      this.#fail(error)
+    }
   }
 
   async #trim(broughtEntries: number): Promise<void> {
@@ -361,13 +423,16 @@ export class LmdbLog implements Log {
       this.#clock.forget(this.#state.first)
     } catch (error) {
       this.#isTrimDue = false // until the next tick
-      this.#fail(error)
+      if (!isDamage(error)) return void this.#fail(error)
+      // Publishers do not suffer from it, and another attempt would end like this one.
+      this.#isTrimStuck = true
+      this.#onProblem(`${storeProblem(this.#directory, error)}; nothing is trimmed until then`)
     }
   }
 
   #tick(): void {
     this.#clock.tick(this.#state.head)
-    this.#isTrimDue = true
+    this.#isTrimDue = !this.#isTrimStuck
     this.#startWriting()
     if (++this.#ticks % ticksPerLook !== 0) return
     this.#refresh()
@@ -376,32 +441,75 @@ export class LmdbLog implements Log {
 
   /** Appends stop before the disk is full; and when a write failed, another one is tried. */
   async #lookAtDisk(): Promise<void> {
+    if (this.#isLooking) return
+    this.#isLooking = true
     try {
-      if ((await freeBytesAt(this.#directory)) < leastFreeBytes) {
-        this.#problem = 'the disk is full'
-        return
-      }
-      if (this.#problem === undefined || this.#isClosed) return
-      const touched = (state: State) => ({
-        stored: [],
-        writes: {
-          entries: [],
-          trimmed: [],
-          rows: [],
-          state: { ...state, revision: state.revision + 1 },
-        },
-      })
+      if ((await freeBytesAt(this.#directory)) < leastFreeBytes)
+        return this.#setProblem(`cannot use ${this.#directory}: the disk is full`)
       await this.#writing
-      await this.#commit(touched)
+      if (this.#problem === undefined || this.#isClosed) return
+      if (this.#isBroken) await this.#reopen()
+      if (!this.#isClosed) await this.#commit(touched)
     } catch (error) {
       this.#fail(error)
+    } finally {
+      this.#isLooking = false
     }
   }
 
-  #fail(error: unknown): HubError {
-    this.#problem = storeProblem(this.#directory, error)
-    return unavailable(this.#problem, error)
+  /** Nothing that was acknowledged is lost by it: the file itself says what was committed. */
+  #reopen(): Promise<void> {
+    this.#reopening ??= this.#openAnew().finally(() => {
+      this.#reopening = undefined
+      this.#refresh()
+    })
+    return this.#reopening
   }
+
+  /** Tries until it succeeds; until then the store is broken. Rejects when the log is closed meanwhile. */
+  async #openAnew(): Promise<void> {
+    await this.#store.close().catch(() => {}) // the library gave it up already
+    while (!this.#isClosed) {
+      try {
+        await probeStore(this.#directory)
+        this.#store = new Store(this.#directory, this.#retention.maxBytes)
+        this.#isBroken = false
+        return
+      } catch (error) {
+        this.#setProblem(storeProblem(this.#directory, error))
+        await new Promise((resolve) => setTimeout(resolve, tickMs * ticksPerLook))
+      }
+    }
+    throw unavailable('closed')
+  }
+
+  #fail(error: unknown): HubError {
+    this.#isBroken ||= isFatal(error)
+    this.#setProblem(storeProblem(this.#directory, error))
+    return unavailable(this.#problem ?? '', error)
+  }
+
+  #setProblem(problem: string | undefined): void {
+    const isNews = (problem === undefined) !== (this.#problem === undefined)
+    this.#problem = problem
+    if (isNews) this.#onProblem(problem)
+  }
+}
+
+/** A write that changes nothing but the revision: whether one can be done. */
+function touched(state: State): Group {
+  const next = { ...state, revision: state.revision + 1 }
+  return { stored: [], writes: { entries: [], trimmed: [], rows: [], state: next } }
+}
+
+/**
+ * After an error that is not about room LMDB may refuse everything until the file is opened anew; where
+ * it would not have, that costs a moment.
+ */
+function isFatal(error: unknown): boolean {
+  if (isDamage(error) || error instanceof HubError) return false
+  const { message, code } = error as { readonly message?: unknown; readonly code?: unknown }
+  return !/ENOSPC|No space|EDQUOT|quota|EFBIG|too large/i.test(`${String(message)} ${String(code)}`)
 }
 
 /** The client learns that it may try again; the reason, with its path, is for the log. */

@@ -1,5 +1,6 @@
-import { accessSync, constants, mkdirSync, statfsSync } from 'node:fs'
+import { accessSync, constants, mkdirSync, statfsSync, statSync } from 'node:fs'
 import { statfs } from 'node:fs/promises'
+import { dirname, resolve } from 'node:path'
 
 /** File systems on which LMDB's locks and shared maps do not hold (statfs(2), Linux). */
 const networkFileSystems = new Map([
@@ -20,16 +21,37 @@ const networkFileSystems = new Map([
  */
 export function preparePlace(directory: string): void {
   try {
-    mkdirSync(directory, { recursive: true, mode: 0o700 })
+    makeDirectory(resolve(directory))
     accessSync(directory, constants.R_OK | constants.W_OK | constants.X_OK)
   } catch (error) {
     throw new Error(`transport_url: ${storeProblem(directory, error)}`, { cause: error })
   }
-  const network = networkFileSystems.get(statfsSync(directory).type >>> 0)
+  const network = networkFileSystemAt(directory)
   if (network !== undefined)
     throw new Error(
       `transport_url: ${directory} is on a network file system (${network}), where LMDB's locks do not hold; put it on a local disk, or share a history through redis:`,
     )
+}
+
+/** Parents first, one by one: Node's own `recursive` never returns where the system refuses (/proc). */
+function makeDirectory(directory: string): void {
+  if (isDirectory(directory)) return
+  const parent = dirname(directory)
+  if (parent !== directory) makeDirectory(parent)
+  try {
+    mkdirSync(directory, { mode: 0o700 })
+  } catch (error) {
+    if (!isDirectory(directory)) throw error // else another process that starts now was first
+  }
+}
+
+function isDirectory(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
+}
+
+/** The name of the network file system that a directory is on; undefined on a local one. */
+export function networkFileSystemAt(directory: string): string | undefined {
+  return networkFileSystems.get(statfsSync(directory).type >>> 0)
 }
 
 /** Bytes that an unprivileged process may still write there. */
@@ -50,7 +72,7 @@ const problems: readonly (readonly [pattern: RegExp, problem: string])[] = [
   [/EIO|Input\/output error/i, 'the disk reports an error'],
   [
     /MDB_INVALID|MDB_CORRUPTED|MDB_PAGE_NOTFOUND|MDB_VERSION_MISMATCH|MDB_BAD/,
-    'the file is damaged',
+    'the file is damaged; run "cinnabar check --repair"',
   ],
   [/MDB_READERS_FULL/, 'too many processes have it open'],
   [/MDB_PANIC|MDB_PROBLEM/, 'an earlier write failed'],

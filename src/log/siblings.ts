@@ -4,6 +4,12 @@ import { connect, createServer, type Server, type Socket } from 'node:net'
 import { join } from 'node:path'
 
 const socketName = /^wake-[0-9a-f]{12}\.sock$/
+
+/** Whether a file beside a store is the socket of a process that has it open, or had. */
+export function isWakeSocket(name: string): boolean {
+  return socketName.test(name)
+}
+
 /** What fits in a socket's address on every system (Linux has 107, macOS 103). */
 const longestAddress = 100
 const knock = Buffer.of(1)
@@ -21,6 +27,8 @@ export class Siblings {
   readonly #onWake: () => void
   readonly #peers = new Set<Socket>()
   readonly #name = `wake-${randomBytes(6).toString('hex')}.sock`
+  /** Processes that ended without closing the store, as their sockets show. */
+  dead = 0
   #server: Server | undefined
   /** Keeps the directory open for `/proc/self/fd/N`, the short name of a long path. */
   #directoryFd: number | undefined
@@ -78,7 +86,10 @@ export class Siblings {
         resolve()
       })
       socket.once('error', (error: NodeJS.ErrnoException) => {
-        if (error.code === 'ECONNREFUSED') rmSync(join(this.#directory, name), { force: true })
+        if (error.code === 'ECONNREFUSED') {
+          this.dead++
+          rmSync(join(this.#directory, name), { force: true })
+        }
         resolve()
       })
     })

@@ -1,6 +1,15 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { statSync } from 'node:fs'
+import {
+  closeSync,
+  constants,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  realpathSync,
+  statSync,
+} from 'node:fs'
+import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import t from 'tap'
 import { LmdbLog } from '../../src/log/lmdb.ts'
@@ -86,7 +95,7 @@ t.test('what another process trimmed under a reader is a hole, not silence', asy
   t.teardown(() => trimmer.close())
   while (trimmer.first === 1) await new Promise((resolve) => setImmediate(resolve))
   const known = reader.first
-  const page = reader.read(0, { maxEntries: 100, maxBytes: 1e6, upTo: 20 })
+  const page = await reader.read(0, { maxEntries: 100, maxBytes: 1e6, upTo: 20 })
 
   t.equal(known, 1, 'the reader has not heard of it yet')
   t.match(page, { upTo: 20, lost: { from: 1, to: 15 } })
@@ -100,4 +109,53 @@ t.test('the directory of a history is its owner’s alone', async (t) => {
   t.teardown(() => log.close())
 
   t.equal(statSync(folder).mode & 0o777, 0o700)
+})
+
+/** Descriptors of this process by which LMDB writes its meta pages: those that sync each write. */
+function metaDescriptors(folder: string): readonly number[] {
+  return readdirSync('/proc/self/fd')
+    .map(Number)
+    .filter((fd) => {
+      try {
+        const isStore =
+          readlinkSync(`/proc/self/fd/${fd}`) === join(realpathSync(folder), 'data.mdb')
+        const [, flags = '0'] =
+          /flags:\s+(\d+)/.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8')) ?? []
+        return isStore && (Number.parseInt(flags, 8) & constants.O_DSYNC) !== 0
+      } catch {
+        return false // it was closed meanwhile
+      }
+    })
+}
+
+t.test(
+  'a write that the library cannot recover from is recovered from by opening the file anew',
+  async (t) => {
+    const folder = temporaryFolder(t)
+    const problems: (string | undefined)[] = []
+    const log = await LmdbLog.open(folder, unlimited, { onProblem: (one) => problems.push(one) })
+    t.teardown(() => log.close())
+    await log.append([update('before')])
+
+    // The disk refuses a meta page: LMDB gives the environment up for good.
+    for (const fd of metaDescriptors(folder)) closeSync(fd)
+    await t.rejects(log.append([update('refused')]), { code: 'unavailable' })
+    t.match(log.health(), { ok: false })
+    await until(() => log.health().ok)
+
+    t.match(await log.append([update('after')]), { outcome: 'stored', position: 2 })
+    t.strictSame(
+      (await readAll(log)).map((entry) => entry.update.id),
+      ['before', 'after'],
+    )
+    t.match(problems, [/cannot use/, undefined], 'told once, and once that it is over')
+    t.equal(log.stats().corrupt, 0)
+  },
+)
+
+t.test('a place where nothing can be made is refused with a sentence, soon', async (t) => {
+  await t.rejects(
+    LmdbLog.open('/proc/nowhere', unlimited),
+    /transport_url: cannot use \/proc\/nowhere: /,
+  )
 })

@@ -15,7 +15,7 @@ import { crc32 } from 'node:zlib'
 import { open as openEnvironment } from 'lmdb'
 import t, { type Test } from 'tap'
 import { LmdbLog } from '../../src/log/lmdb.ts'
-import type { Retention } from '../../src/log/log.ts'
+import type { Page, Retention } from '../../src/log/log.ts'
 import { temporaryFolder } from '../fixtures/hub-process.ts'
 import { seeded, until } from '../fixtures/until.ts'
 import { logContract, readAll, unlimited, update } from './contract.ts'
@@ -133,6 +133,13 @@ t.test('two processes on one file have one order, and hear each other', async (t
   t.ok(woken > 300, 'woken for entries of the other')
 })
 
+async function pages(log: LmdbLog): Promise<readonly Page[]> {
+  const read: Page[] = []
+  for (let at = 0; at < log.head; at = read.at(-1)?.upTo ?? 0)
+    read.push(await log.read(at, { maxEntries: 1_000, maxBytes: 1e9, upTo: log.head }))
+  return read
+}
+
 t.test('a damaged record costs that record', async (t) => {
   const folder = temporaryFolder(t)
   const before = await open(t, folder)
@@ -154,6 +161,14 @@ t.test('a damaged record costs that record', async (t) => {
     ['a', 'c'],
   )
   t.strictSame(told, [2], 'told once')
+  t.strictSame(
+    (await pages(log)).map(({ entries, lost, upTo }) => [entries.length, lost, upTo]),
+    [
+      [1, undefined, 1],
+      [1, { from: 2, to: 2 }, 3],
+    ],
+    'readers learn of the hole in its place',
+  )
   t.equal(log.stats().corrupt, 1)
   t.match(await log.append([update('d')]), { outcome: 'stored', position: 4 })
 })
