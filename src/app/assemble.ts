@@ -65,6 +65,10 @@ export async function assemble(settings: Settings, teller: Teller): Promise<Asse
   const log = await openLog(settings.transportUrl, retention, {
     onFlush: (ms) => metrics.flushed(ms),
     onCorrupt: (position) => teller.error({ position }, 'a record of the history is damaged'),
+    onProblem: (problem) =>
+      problem === undefined
+        ? teller.info('the history takes updates again')
+        : teller.error({ problem }, 'the history cannot take updates'),
   })
   const hub = new Hub({
     log,

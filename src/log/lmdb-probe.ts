@@ -2,8 +2,8 @@ import { spawn } from 'node:child_process'
 import { createRequire } from 'node:module'
 import { storeProblem } from './place.ts'
 
-/** Another process may hold the write lock for a flush or two; a whole minute of it is a fault. */
-const probeTimeoutMs = 10_000
+/** Another process may hold the write lock for a flush or two, on a busy machine; half a minute of it is a fault. */
+const probeTimeoutMs = 30_000
 
 /**
  * Opens the store in a child process before the hub does.

@@ -23,7 +23,7 @@ async function history(folder: string): Promise<readonly Entry[]> {
     const large = i % 60 === 1 ? 'x'.repeat(3_000 + 37 * i) : 'x'.repeat(i % 200)
     await log.append(
       [update(`e${i}`, { data: large }), update(`dup-${i % 5}`), update(`e${i + 2}`)],
-      i % 9 === 1 ? once60(`k${i}`) : { mark: { name: `m${i}`, from: undefined, to: 'x' } },
+      i % 9 === 1 ? once60(`k${i}`) : { marks: [{ name: `m${i}`, from: undefined, to: 'x' }] },
     )
   }
   for (let i = 0; i < 40; i++)
@@ -88,7 +88,8 @@ t.test('check finds what matters of any damage, and repair keeps what is whole',
   const truth = await history(whole)
   const pages = pagesOfEntries(whole)
   const firstOf = new Map<string, number>()
-  for (const { position, update } of truth.toReversed()) firstOf.set(update.id, position)
+  for (const { position, update } of truth)
+    if (!firstOf.has(update.id)) firstOf.set(update.id, position)
   const everything = JSON.stringify({ entries: truth, located: Object.fromEntries(firstOf) })
   const folder = join(temporaryFolder(t), 'store')
   const tally = { harmless: 0, found: 0, died: 0, refused: 0, nothingLeft: 0, lost: 0, kept: 0 }
