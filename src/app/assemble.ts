@@ -48,12 +48,18 @@ export type Teller = Pick<Logger, 'info' | 'warn' | 'error' | 'debug'>
  */
 export async function assemble(settings: Settings, teller: Teller): Promise<Assembly> {
   const metrics = new Metrics()
-  const authOptionsOf = ({ issuers, anonymous, cookieName, publishOrigins }: Settings) => ({
-    issuers,
-    anonymous,
-    cookieName,
-    publishOrigins,
-    onFailure: (cause: string) => metrics.tokenRefused(cause),
+  const tellLegacy = seldom(legacyEveryMs, (times) => teller.warn({ times }, legacySentence))
+  const authOptionsOf = (of: Settings) => ({
+    issuers: of.issuers,
+    legacyKeys: of.legacyKeys,
+    compatibility: settings.protocolVersionCompatibility,
+    anonymous: of.anonymous,
+    cookieName: of.cookieName,
+    publishOrigins: of.publishOrigins,
+    onFailure: (cause: string) => {
+      metrics.tokenRefused(cause)
+      if (cause === 'legacy') tellLegacy()
+    },
     onKeySource: (event: KeySourceEvent) => teller.info(event, 'key source'),
   })
   const authenticator = await Authenticator.open(authOptionsOf(settings))
@@ -102,6 +108,7 @@ export async function assemble(settings: Settings, teller: Teller): Promise<Asse
       hub,
       authenticator,
       anonymous: settings.anonymous,
+      speaksLegacy: settings.protocolVersionCompatibility !== 0,
       subscriptions: settings.subscriptions,
       cookieName: settings.cookieName,
       authorizationServers: settings.issuers
@@ -178,6 +185,10 @@ function limitsOf(settings: Settings): Record<string, number> {
 const frameRoom = 4
 
 const droppedEveryMs = 10_000
+const legacyEveryMs = 60_000
+
+const legacySentence =
+  'tokens of protocol 0.x were refused; to take them, set protocol_version_compatibility (MERCURE_PROTOCOL_VERSION_COMPATIBILITY=8)'
 
 /** Bounds the public listener by the files that are left once log and keys are open; warns when that is too few. */
 function fileLimit({ maxSubscribers }: Settings, teller: Teller): FileLimit | undefined {

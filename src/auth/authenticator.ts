@@ -1,17 +1,28 @@
-import type { IssuerSettings } from '../config/settings.ts'
+import type { IssuerSettings, RoleKeys } from '../config/settings.ts'
 import { HubError } from '../protocol/errors.ts'
 import { Grants } from '../protocol/grants.ts'
-import { type CredentialRules, type Presented, readToken, type Role } from './credentials.ts'
+import {
+  type CredentialRules,
+  findToken,
+  type Presented,
+  readToken,
+  type Role,
+} from './credentials.ts'
 import { Keyring, type KeySetState, type KeySourceEvent } from './keyring.ts'
 import { OriginList } from './origin.ts'
-import { invalidToken, missingToken, type RefusalCause } from './refusal.ts'
+import { type Protocol, protocolOf } from './protocol.ts'
+import { missingToken, type RefusalCause } from './refusal.ts'
 import { TokenCache } from './token-cache.ts'
 import { type Identity, type Purpose, Verifier } from './verifier.ts'
 
-export type { Identity, KeySourceEvent, Presented, RefusalCause, Role }
+export type { Identity, KeySourceEvent, Presented, Protocol, RefusalCause, Role }
 
 export interface AuthOptions {
   readonly issuers: readonly IssuerSettings[]
+  /** Keys of 0.x tokens, which name no issuer. */
+  readonly legacyKeys?: RoleKeys
+  /** Speak protocol 0.x too: 8, or 7 with what it kept from before; 0 for not at all. */
+  readonly compatibility?: 0 | 7 | 8
   /** Subscribers may come without a token, for public updates. */
   readonly anonymous: boolean
   readonly cookieName: string
@@ -47,7 +58,7 @@ export class Authenticator {
     this.#rules = rules
     this.#keyring = keyring
     this.#now = options.now ?? Date.now
-    this.#verifier = new Verifier(keyring, this.#now)
+    this.#verifier = this.#newVerifier()
   }
 
   /**
@@ -71,7 +82,7 @@ export class Authenticator {
     this.#options = options
     this.#rules = rules
     this.#keyring = keyring
-    this.#verifier = new Verifier(keyring, this.#now)
+    this.#verifier = this.#newVerifier()
     this.#cache.clear()
     this.#pending.clear()
   }
@@ -84,6 +95,11 @@ export class Authenticator {
   /** The JWK Sets in use: how many keys they have, and when they were last read. */
   keySets(): readonly KeySetState[] {
     return this.#keyring.keySets()
+  }
+
+  /** True when some issuer of 1.0 tokens is trusted, in whatever role. */
+  get hasIssuers(): boolean {
+    return this.#keyring.hasIssuers
   }
 
   /** Verified tokens that are remembered, and the bytes they take (estimated). */
@@ -114,6 +130,26 @@ export class Authenticator {
   close(): void {
     this.#keyring.close()
     this.#cache.clear()
+  }
+
+  /**
+   * The protocol of the token that these credentials hold, verified or not: it decides how a refusal
+   * is spelled. Undefined when there is none that can be read.
+   */
+  protocolOf(presented: Presented): Protocol | undefined {
+    try {
+      const token = findToken(presented, this.#rules)
+      return token === undefined ? undefined : protocolOf(token)
+    } catch {
+      return undefined
+    }
+  }
+
+  #newVerifier(): Verifier {
+    return new Verifier(this.#keyring, {
+      compatibility: this.#options.compatibility ?? 0,
+      now: this.#now,
+    })
   }
 
   #identify(presented: Presented): Identity | Promise<Identity> {
@@ -165,22 +201,28 @@ export class Authenticator {
 }
 
 function rulesOf(options: AuthOptions): CredentialRules {
-  return { cookieName: options.cookieName, publishOrigins: parsePublishOrigins(options) }
+  return {
+    cookieName: options.cookieName,
+    publishOrigins: parsePublishOrigins(options),
+    speaksLegacy: (options.compatibility ?? 0) !== 0,
+  }
 }
 
-function openKeyring({ issuers, onKeySource, now }: AuthOptions): Promise<Keyring> {
+function openKeyring({
+  issuers,
+  legacyKeys = {},
+  compatibility = 0,
+  onKeySource,
+  now,
+}: AuthOptions): Promise<Keyring> {
   return Keyring.open(issuers, {
+    legacyKeys: compatibility === 0 ? {} : legacyKeys,
     onKeySource: onKeySource ?? (() => {}),
     now: now ?? Date.now,
   })
 }
 
 function purposeOf({ role, audience, hubUrl }: Presented): Purpose {
-  if (audience === undefined)
-    throw invalidToken(
-      'audience_unknown',
-      'the hub cannot tell which audience the token must have; its operator has to set MERCURE_PUBLIC_URLS or MERCURE_RESOURCE_IDENTIFIER',
-    )
   return { role, audience, hubUrl }
 }
 

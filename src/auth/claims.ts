@@ -10,14 +10,14 @@ export interface Claims {
   readonly notBeforeMs: number | undefined
 }
 
-const names = ['iss', 'sub', 'aud', 'exp', 'nbf', 'authorization_details']
+export const claimNames = ['iss', 'sub', 'aud', 'exp', 'nbf', 'authorization_details']
 
 /** The last moment that a `Date` can say; an `exp` beyond it means never. */
 const maxDateMs = 8.64e15
 
 /** @throws HubError `invalid_token` for a claim that is missing, of the wrong type or in other letters */
 export function readClaims(payload: JsonObject): Claims {
-  const wrong = miscased(payload, names)
+  const wrong = miscased(payload, claimNames)
   if (wrong !== undefined)
     throw invalidToken(
       'claims',
@@ -40,12 +40,23 @@ export function readClaims(payload: JsonObject): Claims {
     issuer: iss,
     subject: sub,
     audiences: readAudiences(aud),
-    expiresAtMs: Math.min(exp * 1000, maxDateMs),
+    expiresAtMs: atMs(exp),
     notBeforeMs: nbf === undefined ? undefined : nbf * 1000,
   }
 }
 
-function isNumericDate(value: unknown): value is number {
+/** When a token counts; open to the side that is undefined. */
+export interface Validity {
+  readonly expiresAtMs: number | undefined
+  readonly notBeforeMs: number | undefined
+}
+
+/** A time of a token in ms since the epoch; an `exp` beyond what a `Date` can say means never. */
+export function atMs(seconds: number): number {
+  return Math.min(seconds * 1000, maxDateMs)
+}
+
+export function isNumericDate(value: unknown): value is number {
   return typeof value === 'number' && Number.isFinite(value) // 1e999 parses as Infinity
 }
 
@@ -59,14 +70,20 @@ function readAudiences(aud: unknown): readonly string[] {
 }
 
 /** Zero leeway: hubs and issuers have synchronised clocks, and an expired token is expired (draft-08 § 1.7). */
-export function requireCurrent({ expiresAtMs, notBeforeMs }: Claims, nowMs: number): void {
-  if (expiresAtMs <= nowMs) throw invalidToken('expired', 'the token has expired')
+export function requireCurrent({ expiresAtMs, notBeforeMs }: Validity, nowMs: number): void {
+  if (expiresAtMs !== undefined && expiresAtMs <= nowMs)
+    throw invalidToken('expired', 'the token has expired')
   if (notBeforeMs !== undefined && notBeforeMs > nowMs)
     throw invalidToken('not_yet_valid', 'the token is not valid yet')
 }
 
 /** Compares byte for byte: identifiers are not URLs to be normalised (RFC 9068 § 4). */
-export function requireAudience({ audiences }: Claims, expected: string): void {
+export function requireAudience({ audiences }: Claims, expected: string | undefined): void {
+  if (expected === undefined)
+    throw invalidToken(
+      'audience_unknown',
+      'the hub cannot tell which audience the token must have; its operator has to set MERCURE_PUBLIC_URLS or MERCURE_RESOURCE_IDENTIFIER',
+    )
   if (!audiences.includes(expected))
     throw invalidToken('audience', `the token is for another audience; expected ${expected}`)
 }

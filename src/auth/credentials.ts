@@ -1,4 +1,5 @@
 import type { OriginList } from './origin.ts'
+import { protocolOf } from './protocol.ts'
 import { invalidCredentials, invalidToken } from './refusal.ts'
 
 export type Role = 'publisher' | 'subscriber'
@@ -12,6 +13,10 @@ export interface Presented {
   readonly cookie: string | undefined
   /** True for POST, where a cookie alone proves nothing about who asked; false for GET, HEAD and QUERY. */
   readonly isUnsafe: boolean
+  /** The values of the query's `authorization` parameter, which protocol 0.x knows. */
+  readonly queryTokens?: readonly string[]
+  /** The request is one of protocol 0.x by its parameters, whatever its token. */
+  readonly isLegacy?: boolean
   readonly origin: string | undefined
   readonly referer: string | undefined
   /** The hub's own origin for this request; cookies may publish from it without being listed. */
@@ -25,10 +30,18 @@ export interface Presented {
 export interface CredentialRules {
   readonly cookieName: string
   readonly publishOrigins: OriginList
+  /** Protocol 0.x is spoken too: its cookie and its query parameter count. */
+  readonly speaksLegacy: boolean
 }
 
-/** `Bearer`, a space and the shortest token that can be a JWS: 7 + 41 bytes (draft-08 § 1.2). */
-const minHeaderBytes = 48
+/** The cookie of protocol 0.x. */
+const legacyCookieName = 'mercureAuthorization'
+
+/** The shortest text that can be a JWS. */
+const minTokenBytes = 41
+
+/** `Bearer`, a space and that (draft-08 § 1.2). */
+const minHeaderBytes = 7 + minTokenBytes
 
 /** RFC 6750 § 2.1, with the scheme in any case (RFC 9110 § 11.1). */
 const bearer = /^bearer +(?<token>[A-Za-z0-9._~+/-]+=*)$/i
@@ -36,17 +49,49 @@ const bearer = /^bearer +(?<token>[A-Za-z0-9._~+/-]+=*)$/i
 /**
  * The token that a request presents, or undefined when it presents none (draft-08 §§ 1.2 and 1.7).
  *
- * An `Authorization` field hides the cookie. There is no query parameter: URLs end up in logs.
+ * An `Authorization` field hides the cookie. There is no query parameter, because URLs end up in
+ * logs; but 0.x has one, for 0.x tokens, which hides the cookie too.
  *
  * @throws HubError `invalid_credentials` for a presentation that is malformed, or a cookie that comes
  *   from an origin which may not send it; `invalid_token` for an unparsable `Referer`
  */
 export function readToken(presented: Presented, rules: CredentialRules): string | undefined {
-  if (presented.authorization.length > 0) return readHeader(presented.authorization)
-
-  const token = readCookie(presented.cookie, rules.cookieName)
+  const shown = readShown(presented, rules)
+  if (shown !== undefined) return shown
+  const token = readCookies(presented, rules)
   if (token !== undefined && presented.isUnsafe) requireKnownOrigin(presented, rules.publishOrigins)
   return token
+}
+
+/** The same, wherever a cookie comes from: for saying no in the right words. */
+export function findToken(presented: Presented, rules: CredentialRules): string | undefined {
+  return readShown(presented, rules) ?? readCookies(presented, rules)
+}
+
+/** What is presented by hand, as against a cookie that a browser adds. */
+function readShown(presented: Presented, { speaksLegacy }: CredentialRules): string | undefined {
+  if (presented.authorization.length > 0) return readHeader(presented.authorization)
+  return speaksLegacy ? readQuery(presented) : undefined
+}
+
+/**
+ * The token of the query. A 1.0 token does not count there, as if the parameter had another name; what
+ * is no token at all is wrong to a 0.x request, and nothing to a 1.0 one.
+ */
+function readQuery({ queryTokens = [], isLegacy = false }: Presented): string | undefined {
+  const [token] = queryTokens
+  if (token === undefined) return undefined
+  const isOne = queryTokens.length === 1 && token.length >= minTokenBytes
+  const protocol = isOne ? protocolOf(token) : undefined
+  if (protocol === '0.x') return token
+  if (protocol === '1.0' || !isLegacy) return undefined
+  throw invalidCredentials('malformed', 'the query must have one token as "authorization"')
+}
+
+function readCookies({ cookie }: Presented, rules: CredentialRules): string | undefined {
+  const token = readCookie(cookie, rules.cookieName)
+  if (token !== undefined || !rules.speaksLegacy) return token
+  return readCookie(cookie, legacyCookieName)
 }
 
 function readHeader(lines: readonly string[]): string {

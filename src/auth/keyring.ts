@@ -1,4 +1,4 @@
-import type { IssuerSettings, KeySettings } from '../config/settings.ts'
+import type { IssuerSettings, KeySettings, RoleKeys } from '../config/settings.ts'
 import { asymmetricAlgorithms, namesOf } from './algorithms.ts'
 import type { Role } from './credentials.ts'
 import { type JwksEvent, JwksSource } from './jwks.ts'
@@ -11,6 +11,8 @@ export type KeySourceEvent =
   | { readonly type: 'weak_secret'; readonly issuer: string; readonly role: Role }
 
 export interface KeyringOptions {
+  /** Keys of protocol 0.x, whose tokens name no issuer. */
+  readonly legacyKeys?: RoleKeys
   readonly onKeySource: (event: KeySourceEvent) => void
   readonly now: () => number
 }
@@ -36,12 +38,18 @@ const roles = ['publisher', 'subscriber'] as const
  */
 export class Keyring {
   readonly #issuers: ReadonlyMap<string, IssuerKeys>
+  readonly #legacy: IssuerKeys
   readonly #roles: ReadonlySet<Role>
   readonly #sources: ReadonlySet<KeySource>
 
-  private constructor(issuers: ReadonlyMap<string, IssuerKeys>, sources: ReadonlySet<KeySource>) {
+  private constructor(
+    issuers: ReadonlyMap<string, IssuerKeys>,
+    legacy: IssuerKeys,
+    sources: ReadonlySet<KeySource>,
+  ) {
     this.#issuers = issuers
-    const all = [...issuers.values()]
+    this.#legacy = legacy
+    const all = [...issuers.values(), legacy]
     this.#roles = new Set(roles.filter((role) => all.some((keys) => keys[role] !== undefined)))
     this.#sources = sources
   }
@@ -56,7 +64,8 @@ export class Keyring {
         if (entries.has(issuer.id)) throw new Error(`issuers: ${issuer.id} is listed twice`)
         entries.set(issuer.id, await openIssuer(issuer, opened, options))
       }
-      return new Keyring(entries, opened)
+      const legacy = await openIssuer({ id: '', ...options.legacyKeys }, opened, options)
+      return new Keyring(entries, legacy, opened)
     } catch (error) {
       for (const source of opened) source.close()
       throw error
@@ -66,6 +75,15 @@ export class Keyring {
   /** The keys an issuer's tokens are verified with in this role, if it is trusted in it. */
   keysOf(issuer: string, role: Role): RoleKeySource | undefined {
     return this.#issuers.get(issuer)?.[role]
+  }
+
+  /** The keys that 0.x tokens are verified with in this role, if it speaks 0.x in it. */
+  legacyKeysOf(role: Role): RoleKeySource | undefined {
+    return this.#legacy[role]
+  }
+
+  get hasIssuers(): boolean {
+    return [...this.#issuers.values()].some((keys) => Object.keys(keys).length > 0)
   }
 
   hasKeys(role: Role): boolean {
@@ -89,7 +107,7 @@ export class Keyring {
 
 /** The keys of one issuer. Roles that name the same JWK Set share one source, and so its fetches. */
 async function openIssuer(
-  issuer: IssuerSettings,
+  issuer: RoleKeys & { readonly id: string },
   opened: Set<KeySource>,
   options: KeyringOptions,
 ): Promise<IssuerKeys> {
@@ -102,9 +120,8 @@ async function openIssuer(
       keys[role] = await openRole(settings, { issuer: issuer.id, role, shared, ...options })
       opened.add(keys[role].source)
     } catch (cause) {
-      throw new Error(`${optionOf(settings, role)} of issuer ${issuer.id}: ${messageOf(cause)}`, {
-        cause,
-      })
+      const owner = issuer.id === '' ? 'protocol 0.x' : `issuer ${issuer.id}`
+      throw new Error(`${optionOf(settings, role)} of ${owner}: ${messageOf(cause)}`, { cause })
     }
   }
   return keys
@@ -131,7 +148,7 @@ async function openRole(settings: KeySettings, context: RoleContext): Promise<Ro
       onEvent: (event) => onKeySource({ ...event, issuer }),
     }))
   shared.set(settings.uri, source)
-  return { source, algorithms }
+  return { source, isStatic: false, algorithms }
 }
 
 function allowList(configured: readonly string[] | undefined): ReadonlySet<string> {

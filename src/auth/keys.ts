@@ -26,5 +26,7 @@ export interface KeySource {
 /** An issuer's keys for one role, and the algorithms that its tokens may use there. */
 export interface RoleKeySource {
   readonly source: KeySource
+  /** One key that was configured, as against a JWK Set that others fill. */
+  readonly isStatic: boolean
   readonly algorithms: ReadonlySet<string>
 }

@@ -22,6 +22,7 @@ export function isWeakSecret({ key, algorithm }: StaticKeySettings): boolean {
 export async function importStaticKey(settings: StaticKeySettings): Promise<RoleKeySource> {
   const key = await importKey(settings)
   return {
+    isStatic: true,
     algorithms: new Set(namesOf(settings.algorithm)),
     source: { generation: 0, find: () => [key], refresh: () => false, close: () => {} },
   }

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
-import type { Matcher } from '../protocol/matcher.ts'
+import { isExact, type Matcher } from '../protocol/matcher.ts'
 import type { Identity, Purpose, Verified } from './verifier.ts'
 
 /** Tokens that are remembered, and the bytes they may take together (estimated). */
@@ -21,14 +21,15 @@ export class TokenCache {
 
   /** The key under which a token is remembered for one purpose. */
   static keyOf(token: string, { role, audience, hubUrl }: Purpose): string {
-    return hash('sha256', `${role}\n${audience}\n${hubUrl}\n${token}`, 'base64url')
+    return hash('sha256', `${role}\n${audience ?? ''}\n${hubUrl}\n${token}`, 'base64url')
   }
 
   get(key: string, nowMs: number): Identity | undefined {
     const entry = this.#entries.get(key)
     if (entry === undefined) return undefined
     const isCurrent =
-      entry.generation === entry.source.generation && nowMs < (entry.identity.expiresAtMs ?? 0)
+      entry.generation === entry.source.generation &&
+      nowMs < (entry.identity.expiresAtMs ?? Infinity)
     if (!isCurrent) this.#entries.delete(key)
     return isCurrent ? entry.identity : undefined
   }
@@ -63,7 +64,8 @@ function sizeOf({ grants }: Identity): number {
   return bytes
 }
 
-function compiledSizeOf({ pattern, urlPattern }: Matcher): number {
-  if (urlPattern === undefined) return 0
+function compiledSizeOf(matcher: Matcher): number {
+  const { pattern, isAny } = matcher
+  if (isAny || isExact(matcher)) return 0
   return pattern.includes('(') ? 64 * 1024 : 8 * 1024
 }

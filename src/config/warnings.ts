@@ -50,7 +50,6 @@ function exposedPlayground({ host, playground }: Settings): readonly string[] {
 function notYet(settings: Settings): readonly string[] {
   const asked: readonly (readonly [option: string, isAsked: boolean])[] = [
     ['workers', settings.workers !== 1],
-    ['protocol_version_compatibility', settings.protocolVersionCompatibility !== 0],
     ['subscriptions', settings.subscriptions && !settings.playground],
     ['subscription_grace', settings.subscriptionGraceMs > 0],
   ]

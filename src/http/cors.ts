@@ -14,7 +14,8 @@ const requestHeaders = new Set([
   'content-type',
   'idempotency-key',
 ])
-const exposed = 'Link, Mercure-Last-Event-ID'
+const exposed = ['Link', 'Mercure-Last-Event-ID']
+const legacyExposed = ['Last-Event-ID']
 
 /**
  * Cross-origin reading (draft-08 § 1.8): explicit origins get credentials, `*` never does, and who is
@@ -22,9 +23,11 @@ const exposed = 'Link, Mercure-Last-Event-ID'
  */
 export class Cors {
   readonly #origins: AllowedOrigins
+  readonly #exposed: string
 
-  constructor(origins: AllowedOrigins) {
+  constructor(origins: AllowedOrigins, speaksLegacy = false) {
     this.#origins = origins
+    this.#exposed = [...exposed, ...(speaksLegacy ? legacyExposed : [])].join(', ')
   }
 
   /** Sets the fields of an actual response. */
@@ -33,7 +36,7 @@ export class Cors {
     const { origin } = request.headers
     if (origin === undefined || !this.#origins.allows(origin)) return
     this.#permit(reply, origin)
-    void reply.header('access-control-expose-headers', exposed)
+    void reply.header('access-control-expose-headers', this.#exposed)
   }
 
   /** Answers a preflight: 204, with the permission it asked for or without any. */

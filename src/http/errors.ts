@@ -1,25 +1,30 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { wwwAuthenticate } from '../auth/challenge.ts'
 import { errors, HubError } from '../protocol/errors.ts'
+import { legacyRefusal } from './legacy.ts'
 
 /** Seconds after which a client may try again when the hub cannot serve it now. */
 const retryAfterSeconds = 5
 
-/** Answers a refusal: status, challenge, and a sentence as text or, for who asks for JSON, as RFC 9457 says. */
+/**
+ * Answers a refusal: status, challenge, and a sentence as text or, for who asks for JSON, as RFC 9457
+ * says. A 0.x request is answered with the statuses of 0.x.
+ */
 export function sendError(
   request: FastifyRequest,
   reply: FastifyReply,
   error: HubError,
   metadataUrl: string | undefined,
+  isLegacy = false,
 ): void {
-  const { status, title } = errors[error.code]
-  const challenge = wwwAuthenticate(error.code, metadataUrl)
+  const { status, title } = isLegacy ? legacyRefusal(error) : errors[error.code]
+  const challenge = isLegacy ? undefined : wwwAuthenticate(error.code, metadataUrl)
   if (challenge !== undefined) void reply.header('www-authenticate', challenge)
   if (status === 503 || status === 429)
     void reply.header('retry-after', error.retryAfterSeconds ?? retryAfterSeconds)
   if (request.raw.httpVersionMajor > 1)
     void reply.removeHeader('connection') // the framework's, on 413
-  else if (status === 413) void reply.header('connection', 'close')
+  else if (error.code === 'too_large') void reply.header('connection', 'close')
   void reply.code(status).header('cache-control', 'no-store')
   if (request.method === 'HEAD') void reply.send()
   else if (wantsJson(request)) {

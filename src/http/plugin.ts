@@ -13,6 +13,7 @@ import {
   metadataPath,
   misdirected,
 } from './hub-urls.ts'
+import { isLegacyRequest, legacyCredentialsOf } from './legacy.ts'
 import { metadataDocument } from './metadata.ts'
 import type { RequestKind } from './metrics.ts'
 import { publish } from './publish.ts'
@@ -23,6 +24,8 @@ export interface PluginOptions extends HubUrlOptions {
   readonly hub: Hub
   readonly authenticator: Authenticator
   readonly anonymous: boolean
+  /** Requests of protocol 0.x are served too. */
+  readonly speaksLegacy: boolean
   readonly subscriptions: boolean
   readonly cookieName: string
   readonly authorizationServers: readonly string[]
@@ -71,10 +74,13 @@ export const securityHeaders = {
 export async function mercure(app: FastifyInstance, options: PluginOptions): Promise<void> {
   const { hub, authenticator } = options
   const urls = new HubUrlResolver(options)
-  const cors = options.corsOrigins === undefined ? undefined : new Cors(options.corsOrigins)
+  const cors =
+    options.corsOrigins === undefined
+      ? undefined
+      : new Cors(options.corsOrigins, options.speaksLegacy)
   const maySubscribe = options.anonymous || authenticator.hasKeys('subscriber')
   const mayPublish = authenticator.hasKeys('publisher')
-  const hasMetadata = mayPublish || authenticator.hasKeys('subscriber')
+  const hasMetadata = authenticator.hasIssuers
 
   const urlsOf = (request: FastifyRequest) => request.mercure?.urls ?? urls.resolve(request.raw)
 
@@ -101,7 +107,8 @@ export async function mercure(app: FastifyInstance, options: PluginOptions): Pro
   app.setErrorHandler((error, request, reply) => {
     const refusal = asHubError(error)
     options.onRefusal(kindOf(request), refusal)
-    sendError(request, reply, refusal, urlsOf(request).metadataUrl)
+    const metadataUrl = hasMetadata ? urlsOf(request).metadataUrl : undefined
+    sendError(request, reply, refusal, metadataUrl, isLegacy(request))
   })
 
   /** New streams come at a pace; HEAD opens none. */
@@ -150,6 +157,7 @@ export async function mercure(app: FastifyInstance, options: PluginOptions): Pro
   function presentedBy(request: FastifyRequest) {
     const { origin, hubUrl, audience } = urlsOf(request)
     return {
+      ...(options.speaksLegacy ? legacyCredentialsOf(request) : {}),
       role: request.method === 'POST' ? ('publisher' as const) : ('subscriber' as const),
       authorization: linesOf(request, 'authorization'),
       cookie: request.headers.cookie,
@@ -160,6 +168,14 @@ export async function mercure(app: FastifyInstance, options: PluginOptions): Pro
       hubUrl,
       audience,
     }
+  }
+
+  /** Also asked of requests that were refused, so by a token that nobody has verified. */
+  function isLegacy(request: FastifyRequest): boolean {
+    if (!options.speaksLegacy) return false
+    const presented = presentedBy(request)
+    const protocol = request.mercure?.identity?.protocol ?? authenticator.protocolOf(presented)
+    return isLegacyRequest(protocol, presented.isLegacy === true)
   }
 
   function identityOf(request: FastifyRequest): Identity {
@@ -184,6 +200,7 @@ export async function mercure(app: FastifyInstance, options: PluginOptions): Pro
           identity: identityOf(request),
           hubUrl: urlsOf(request).hubUrl,
           address: options.needsAddress ? urls.addressOf(request.raw) : undefined,
+          speaksLegacy: options.speaksLegacy,
         }),
     })
 

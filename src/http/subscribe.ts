@@ -5,6 +5,13 @@ import type { Start } from '../hub/cursors.ts'
 import type { Hub } from '../hub/hub.ts'
 import { type Form, parseForm } from './form.ts'
 import type { Wire } from '../registry/outbox.ts'
+import {
+  cursorParameters,
+  hasSelectorsOnly,
+  isLegacyRequest,
+  queryOf,
+  setLegacyCursor,
+} from './legacy.ts'
 import { parseMatchers } from './matchers.ts'
 import { openWire } from './wire.ts'
 
@@ -14,6 +21,8 @@ export interface Caller {
   readonly hubUrl: string
   /** The client's address; undefined when no limit asks for it. */
   readonly address: string | undefined
+  /** Protocol 0.x is spoken too. */
+  readonly speaksLegacy: boolean
 }
 
 const streamHeaders = {
@@ -34,18 +43,22 @@ export async function subscribe(
   hub: Hub,
   request: FastifyRequest,
   reply: FastifyReply,
-  { identity, hubUrl, address }: Caller,
+  { identity, hubUrl, address, speaksLegacy }: Caller,
 ): Promise<void> {
-  const query = parseForm(queryOf(request.raw.url ?? ''))
+  const query = parseForm(queryOf(request))
   const body = Buffer.isBuffer(request.body)
     ? parseForm(request.body.toString('latin1'))
     : undefined
-  const matchers = parseMatchers(query.with(body), hubUrl)
+  const form = query.with(body)
+  const matchers = parseMatchers(form, hubUrl, speaksLegacy)
+  const isLegacy = speaksLegacy && isLegacyRequest(identity.protocol, hasSelectorsOnly(form))
   if (isQueued(reply.raw)) await itsTurn(reply.raw)
-  const requested = cursorOf(request, query, body)
+  const requested = cursorOf(request, query, body, speaksLegacy)
   const start = requested === undefined ? undefined : await hub.locate(requested)
   const { tokenHash, expiresAtMs } = identity
   const seat = { tokenHash, address }
+  if (isLegacy && start !== undefined && requested !== undefined)
+    setLegacyCursor(reply, requested, asFieldValue(start.lastEventId))
   const isHead = request.method === 'HEAD'
   const refusal = await (isHead ? hub.refusal(seat) : hub.seat(seat))
   if (refusal !== undefined) {
@@ -68,6 +81,7 @@ export async function subscribe(
       tokenHash,
       expiresAtMs,
       address,
+      isPlain: isLegacy,
     })
 }
 
@@ -109,11 +123,6 @@ function open(request: FastifyRequest, reply: FastifyReply): Wire | undefined {
   return openWire(request.raw, response, reply.getHeaders())
 }
 
-function queryOf(url: string): string {
-  const start = url.indexOf('?')
-  return start < 0 ? '' : url.slice(start + 1)
-}
-
 /**
  * The cursor a client sends: the `Last-Event-ID` field, else the parameter of the query, else of the
  * body. Empty when it is there and says nothing; undefined when there is none.
@@ -122,12 +131,14 @@ function cursorOf(
   request: FastifyRequest,
   query: Form,
   body: Form | undefined,
+  speaksLegacy: boolean,
 ): string | undefined {
   const field = request.headers['last-event-id']
   const candidates = [
     field === undefined ? undefined : fromFieldValue(String(field)),
     query.get('last_event_id'),
     body?.get('last_event_id'),
+    ...(speaksLegacy ? cursorParameters : []).map((name) => query.get(name)),
   ].filter((value) => value !== undefined)
   return candidates.find((value) => value !== '') ?? candidates[0]
 }

@@ -51,6 +51,8 @@ export interface Subscription {
   readonly expiresAtMs?: number | undefined
   readonly tokenHash?: string | undefined
   readonly address?: string | undefined
+  /** Nothing but updates, comments and reconnection times: no cursor lines, no gap events. */
+  readonly isPlain?: boolean
 }
 
 /** How often the registry is checked in both directions: 4 ms of work for 15,000 subscribers. */
@@ -188,6 +190,7 @@ export class Hub implements Host {
       endReason: end.reason,
       tokenHash: subscription.tokenHash,
       address: subscription.address,
+      isPlain: subscription.isPlain ?? false,
     })
     this.#subscribers.add(subscriber)
     this.#observer.subscribed(subscriber)
@@ -201,8 +204,8 @@ export class Hub implements Host {
   #opening(start: Start | undefined, subscriber: Subscriber): string {
     const scaled = retrySpreadMs + this.#subscribers.size * retrySpreadPerSubscriberMs
     const spread = Math.min(scaled, retrySpreadMostMs)
-    const opening = `:\nretry: ${Math.round(retryBaseMs + Math.random() * spread)}\n${this.#cursorLine(subscriber) || '\n'}`
-    if (start?.missing === undefined) return opening
+    const opening = `:\nretry: ${Math.round(retryBaseMs + Math.random() * spread)}\n${this.#blockEnd(subscriber)}`
+    if (start?.missing === undefined || subscriber.isPlain) return opening
     const gap = { type: 'gap', requested: start.missing, resumed_after: earliest }
     return opening + encodeHubEvent(gap).toString()
   }
@@ -231,14 +234,14 @@ export class Hub implements Host {
     if (subscriber.endReason === 'rotated') {
       const { least, most } = rotationRetryMs
       const retry = Math.round(least + Math.random() * (most - least))
-      subscriber.send(`retry: ${retry}\n${this.#cursorLine(subscriber) || '\n'}`)
+      subscriber.send(`retry: ${retry}\n${this.#blockEnd(subscriber)}`)
     }
     subscriber.close(subscriber.endReason)
   }
 
   /** Live streams have everything up to the last pass, or more when this pass has reached them. */
   #cursorLine(subscriber: Subscriber): string {
-    if (!this.#options.cursorLines) return ''
+    if (!this.#options.cursorLines || subscriber.isPlain) return ''
     const isLive = subscriber.state === 'live'
     const seen = isLive
       ? Math.max(subscriber.position, this.#dispatcher.delivered)
@@ -246,12 +249,21 @@ export class Hub implements Host {
     return encodeCursorLine(this.#cursors.at(seen))
   }
 
+  /**
+   * What stands behind the hub's own lines. Some parsers take any block that an empty line ends for an
+   * event: a plain stream leaves its block open for the next update.
+   */
+  #blockEnd(subscriber: Subscriber): string {
+    if (subscriber.isPlain) return ':\n'
+    return this.#cursorLine(subscriber) || '\n'
+  }
+
   #tellEverybodyGap(entries: number): void {
     this.#observer.lost(entries)
     const requested = this.#cursors.at(this.#dispatcher.dispatched)
     const gap = encodeHubEvent({ type: 'gap', requested, resumed_after: earliest })
     for (const subscriber of this.#subscribers)
-      if (subscriber.state === 'live') subscriber.send(gap)
+      if (subscriber.state === 'live' && !subscriber.isPlain) subscriber.send(gap)
   }
 
   overflowed(subscriber: Subscriber): void {
@@ -379,7 +391,7 @@ export class Hub implements Host {
     clearInterval(this.#audit)
     this.#liveness.close()
     await drainOver(this.#subscribers, drainMs, (subscriber) => {
-      subscriber.send(this.#cursorLine(subscriber) || '\n')
+      subscriber.send(this.#blockEnd(subscriber))
       subscriber.close('drained')
     })
     this.#dispatcher.close()

@@ -116,7 +116,8 @@ export class Publisher {
 
   #check(draft: UpdateDraft, { grants, hubUrl }: Publication): void {
     validateUpdate(draft, hubUrl)
-    if (!grants.mayPublish(draft.topics.map((topic) => new Topic(topic))))
+    const topics = draft.topics.map((topic) => new Topic(topic))
+    if (!grants.mayPublish(topics, draft.isPrivate))
       throw new HubError(
         'insufficient_scope',
         'the token does not grant publishing to every topic of the update',

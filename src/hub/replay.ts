@@ -118,6 +118,7 @@ export class Replays {
   /** The history was trimmed under a replay: the client learns that something is missing in the middle. */
   #tellGap(subscriber: Subscriber, entries: number): void {
     this.#options.onLost(entries)
+    if (subscriber.isPlain) return
     const requested = this.#options.cursorAt(subscriber.position)
     subscriber.send(encodeHubEvent({ type: 'gap', requested, resumed_after: 'earliest' }))
   }

@@ -34,6 +34,8 @@ export interface SubscriberOptions {
   /** Who it is, for limits and logs; absent when anonymous. */
   readonly tokenHash: string | undefined
   readonly address: string | undefined
+  /** Nothing but updates, comments and reconnection times go to it. */
+  readonly isPlain: boolean
 }
 
 /**
@@ -50,6 +52,7 @@ export class Subscriber implements Member, Spoke {
   readonly endReason: 'expired' | 'rotated'
   readonly tokenHash: string | undefined
   readonly address: string | undefined
+  readonly isPlain: boolean
   lastWriteMs: number
   /** Since when, and at how many taken bytes, the peer has not read. 0: nothing is pending. */
   stuckSinceMs = 0
@@ -76,6 +79,7 @@ export class Subscriber implements Member, Spoke {
     this.endReason = options.endReason
     this.tokenHash = options.tokenHash
     this.address = options.address
+    this.isPlain = options.isPlain
     this.lastWriteMs = performance.now()
     wire.listen(this)
   }

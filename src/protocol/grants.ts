@@ -9,6 +9,14 @@ export interface AuthorizationDetail {
   readonly payload?: unknown
 }
 
+/** What holds for a bearer as a whole, and not for one detail. */
+export interface GrantOptions {
+  /** Accompanies every subscription whose own detail brings no payload. */
+  readonly sharedPayload?: unknown
+  /** Public updates may be published to any topic. */
+  readonly mayPublishAnyPublic?: boolean
+}
+
 /**
  * What the bearer of a token may do (draft-08 §§ 1.6 and 1.7).
  *
@@ -19,18 +27,26 @@ export class Grants {
   static readonly none = new Grants([])
 
   readonly details: readonly AuthorizationDetail[]
+  readonly sharedPayload: unknown
   readonly key: string
+  readonly #mayPublishAnyPublic: boolean
   readonly #publish: TopicSet
   readonly #subscribe: TopicSet
 
-  constructor(details: readonly AuthorizationDetail[]) {
+  constructor(
+    details: readonly AuthorizationDetail[],
+    { sharedPayload, mayPublishAnyPublic = false }: GrantOptions = {},
+  ) {
     this.details = details
+    this.sharedPayload = sharedPayload
+    this.#mayPublishAnyPublic = mayPublishAnyPublic
     this.#publish = new TopicSet(topicsFor('publish', details))
     this.#subscribe = new TopicSet(topicsFor('subscribe', details))
     this.key = this.#subscribe.key
   }
 
-  mayPublish(topics: readonly Topic[]): boolean {
+  mayPublish(topics: readonly Topic[], isPrivate = true): boolean {
+    if (this.#mayPublishAnyPublic && !isPrivate) return true
     return topics.every((topic) => this.#publish.has(topic))
   }
 

@@ -13,17 +13,19 @@ export const maxMatcherBytes = 4096
  * Says which topics somebody wants, or may have.
  *
  * `*` selects every topic, whatever the type. `key` is equal for matchers that select the same
- * topics: type, pattern and, for a URL Pattern, its base.
+ * topics: type, pattern and, for a URL Pattern, its base. URI Templates come from protocol 0.x.
  */
 export interface Matcher {
-  readonly type: MatchType
+  readonly type: MatchType | 'uritemplate'
   readonly pattern: string
   readonly key: string
   readonly isAny: boolean
   /** The URL that a URL Pattern, and the relative topics it looks at, are resolved against; else empty. */
   readonly base: string
-  /** The compiled URL Pattern; undefined for exact matchers and for `*`. */
+  /** The compiled URL Pattern; undefined for every other matcher, and for `*`. */
   readonly urlPattern: UrlPattern | undefined
+  /** What each topic begins with that a pattern over plain text selects; undefined for every other matcher. */
+  readonly prefix: string | undefined
   matches(topic: Topic): boolean
 }
 
@@ -52,6 +54,11 @@ export function compileMatcher(type: MatchType, pattern: string, base: string): 
   return type === 'exact' ? exact(pattern) : matching(pattern, base)
 }
 
+/** True when the matcher selects one topic, which is its pattern. */
+export function isExact({ isAny, urlPattern, prefix }: Matcher): boolean {
+  return !isAny && urlPattern === undefined && prefix === undefined
+}
+
 function anyTopic(type: MatchType): Matcher {
   return {
     type,
@@ -60,6 +67,7 @@ function anyTopic(type: MatchType): Matcher {
     isAny: true,
     base: '',
     urlPattern: undefined,
+    prefix: undefined,
     matches: () => true,
   }
 }
@@ -72,6 +80,7 @@ function exact(pattern: string): Matcher {
     isAny: false,
     base: '',
     urlPattern: undefined,
+    prefix: undefined,
     matches: (topic) => topic.value === pattern,
   }
 }
@@ -85,6 +94,7 @@ function matching(pattern: string, base: string): Matcher {
     isAny: false,
     base,
     urlPattern,
+    prefix: undefined,
     matches: (topic) => {
       const components = topic.components(base)
       return components !== undefined && urlPattern.test(components)

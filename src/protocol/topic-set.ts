@@ -1,4 +1,4 @@
-import type { Matcher } from './matcher.ts'
+import { isExact, type Matcher } from './matcher.ts'
 import type { Topic } from './topic.ts'
 
 /** A union of matchers: exact ones are looked up, the few patterns are tried. */
@@ -11,10 +11,8 @@ export class TopicSet {
 
   constructor(matchers: readonly Matcher[]) {
     this.#hasAny = matchers.some((matcher) => matcher.isAny)
-    this.#patterns = matchers.filter((matcher) => matcher.urlPattern !== undefined)
-    this.#exact = new Set(
-      matchers.filter((one) => one.urlPattern === undefined).map((one) => one.pattern),
-    )
+    this.#patterns = matchers.filter((matcher) => !matcher.isAny && !isExact(matcher))
+    this.#exact = new Set(matchers.filter(isExact).map((matcher) => matcher.pattern))
     this.key = this.#hasAny ? '*' : keyOf(matchers)
   }
 

@@ -48,6 +48,7 @@ function validateTopic(topic: string, hubUrl: string): void {
     throw new HubError(
       'invalid_update',
       `topics that resolve to ${hubPath} are reserved for the hub`,
+      { cause: 'reserved_topic' },
     )
 }
 

@@ -26,11 +26,13 @@ let rowCount = 0
  * last slash; a topic looks into one bucket for each of its path's directories. In a bucket, the
  * pattern's literal host is compared before the pattern itself runs. So the cost of a publish grows
  * with the patterns that share its host and directories, not with subscribers. Buckets are kept per
- * base, because a relative topic is another URL under each; a hub has one base, or a few.
+ * base, because a relative topic is another URL under each; a hub has one base, or a few. Patterns
+ * over plain text have buckets of their own, named after what their topics begin with.
  */
 export class PatternIndex {
   readonly #rows = new Map<string, Row>()
   readonly #bases = new Map<string, Buckets>()
+  readonly #texts: Buckets = new Map()
   readonly #cache: MatchCache
   /** Results that the cache had, and that it had not. */
   hits = 0
@@ -58,11 +60,11 @@ export class PatternIndex {
     const row = this.#rows.get(matcher.key)
     if (row?.cohorts.delete(cohort) !== true || row.cohorts.size > 0) return
     this.#rows.delete(matcher.key)
-    const buckets = this.#bases.get(matcher.base)
+    const buckets = this.#bucketsOf(matcher)
     const name = bucketOf(matcher)
-    const bucket = buckets?.get(name)
-    if (bucket?.delete(row) === true && bucket.size === 0) buckets?.delete(name)
-    if (buckets?.size === 0) this.#bases.delete(matcher.base)
+    const bucket = buckets.get(name)
+    if (bucket?.delete(row) === true && bucket.size === 0) buckets.delete(name)
+    if (buckets.size === 0) this.#bases.delete(matcher.base)
   }
 
   /** The cohorts with a pattern that selects `topic`, each once per pattern. */
@@ -74,6 +76,10 @@ export class PatternIndex {
         for (const row of buckets.get(name) ?? [])
           if (this.#matches(row, topic, components.hostname)) yield* row.cohorts
     }
+    if (this.#texts.size === 0) return
+    for (const name of bucketsFor(topic.value))
+      for (const row of this.#texts.get(name) ?? [])
+        if (this.#matches(row, topic)) yield* row.cohorts
   }
 
   has(matcher: Matcher, cohort: Cohort): boolean {
@@ -85,16 +91,22 @@ export class PatternIndex {
       for (const cohort of cohorts) yield [matcher, cohort]
   }
 
+  #bucketsOf({ base, prefix }: Matcher): Buckets {
+    if (prefix !== undefined) return this.#texts
+    let buckets = this.#bases.get(base)
+    if (buckets === undefined) this.#bases.set(base, (buckets = new Map()))
+    return buckets
+  }
+
   #bucketFor({ matcher }: Row): Set<Row> {
-    let buckets = this.#bases.get(matcher.base)
-    if (buckets === undefined) this.#bases.set(matcher.base, (buckets = new Map()))
+    const buckets = this.#bucketsOf(matcher)
     const name = bucketOf(matcher)
     let bucket = buckets.get(name)
     if (bucket === undefined) buckets.set(name, (bucket = new Set()))
     return bucket
   }
 
-  #matches({ matcher, number }: Row, topic: Topic, hostname: string): boolean {
+  #matches({ matcher, number }: Row, topic: Topic, hostname?: string): boolean {
     const literal = matcher.urlPattern?.literal
     if (literal?.hostname !== undefined && literal.hostname !== hostname) return false
     const key = `${number} ${topic.value}`
@@ -111,7 +123,7 @@ export class PatternIndex {
 }
 
 function bucketOf(matcher: Matcher): string {
-  const literal = matcher.urlPattern?.literal.pathname ?? ''
+  const literal = matcher.prefix ?? matcher.urlPattern?.literal.pathname ?? ''
   return directories(literal).at(-1) ?? ''
 }
 

@@ -1,5 +1,5 @@
 import type { Entry } from '../log/log.ts'
-import type { Matcher } from '../protocol/matcher.ts'
+import { isExact, type Matcher } from '../protocol/matcher.ts'
 import type { Topic } from '../protocol/topic.ts'
 import type { Turn } from './batch.ts'
 import { Cohort } from './cohort.ts'
@@ -87,7 +87,7 @@ export class Shard {
   #attach(cohort: Cohort): void {
     for (const matcher of cohort.interest.matchers) {
       if (matcher.isAny) this.#anyTopic.add(cohort)
-      else if (matcher.urlPattern === undefined) this.#topics.add(matcher.pattern, cohort)
+      else if (isExact(matcher)) this.#topics.add(matcher.pattern, cohort)
       else this.#patterns.add(matcher, cohort)
     }
   }
@@ -96,7 +96,7 @@ export class Shard {
     this.#anyTopic.delete(cohort)
     for (const matcher of cohort.interest.matchers) {
       if (matcher.isAny) continue
-      if (matcher.urlPattern === undefined) this.#topics.remove(matcher.pattern, cohort)
+      if (isExact(matcher)) this.#topics.remove(matcher.pattern, cohort)
       else this.#patterns.remove(matcher, cohort)
     }
   }
@@ -138,8 +138,7 @@ export class Shard {
 
   #isIndexed(matcher: Matcher, cohort: Cohort): boolean {
     if (matcher.isAny) return this.#anyTopic.has(cohort)
-    if (matcher.urlPattern === undefined)
-      return this.#topics.get(matcher.pattern)?.has(cohort) === true
+    if (isExact(matcher)) return this.#topics.get(matcher.pattern)?.has(cohort) === true
     return this.#patterns.has(matcher, cohort)
   }
 }
