@@ -8,6 +8,7 @@ import { build, install } from './build.mjs'
 const services = [
   { command: 'chromium', package: 'chromium', needs: 'the browser tests' },
   { command: 'caddy', package: 'caddy', needs: 'the tests behind Caddy' },
+  { command: 'promtool', package: 'prometheus', needs: 'the tests with Prometheus' },
   { command: 'nginx', package: 'nginx-light', needs: 'the tests behind nginx' },
 ]
 

@@ -14,6 +14,7 @@ import type { ConnectionOptions } from '../http/server.ts'
 import { Hub } from '../hub/hub.ts'
 import type { Log } from '../log/log.ts'
 import { openLog } from '../log/open.ts'
+import { Journal } from './journal.ts'
 import { openFiles, openFilesLimit } from './machine.ts'
 import { seldom } from './seldom.ts'
 
@@ -48,6 +49,7 @@ export type Teller = Pick<Logger, 'info' | 'warn' | 'error' | 'debug'>
  */
 export async function assemble(settings: Settings, teller: Teller): Promise<Assembly> {
   const metrics = new Metrics()
+  const journal = new Journal(teller)
   const tellLegacy = seldom(legacyEveryMs, (times) => teller.warn({ times }, legacySentence))
   const authOptionsOf = (of: Settings) => ({
     issuers: of.issuers,
@@ -60,7 +62,7 @@ export async function assemble(settings: Settings, teller: Teller): Promise<Asse
       metrics.tokenRefused(cause)
       if (cause === 'legacy') tellLegacy()
     },
-    onKeySource: (event: KeySourceEvent) => teller.info(event, 'key source'),
+    onKeySource: (event: KeySourceEvent) => journal.keySource(event),
   })
   const authenticator = await Authenticator.open(authOptionsOf(settings))
   const retention = {
@@ -70,11 +72,8 @@ export async function assemble(settings: Settings, teller: Teller): Promise<Asse
   }
   const log = await openLog(settings.transportUrl, retention, {
     onFlush: (ms) => metrics.flushed(ms),
-    onCorrupt: (position) => teller.error({ position }, 'a record of the history is damaged'),
-    onProblem: (problem) =>
-      problem === undefined
-        ? teller.info('the history takes updates again')
-        : teller.error({ problem }, 'the history cannot take updates'),
+    onCorrupt: (position) => journal.corrupt(position),
+    onProblem: (problem) => journal.problem(problem),
   })
   const hub = new Hub({
     log,
@@ -89,9 +88,10 @@ export async function assemble(settings: Settings, teller: Teller): Promise<Asse
     matchCacheEntries: settings.topicMatcherCacheEntries,
     cursorLines: settings.cursorLines,
     maxFrameBytes: frameRoom * settings.maxRequestBodyBytes,
-    observer: metrics,
+    observer: journal.beside(metrics),
   })
   metrics.watch(hub, log)
+  if (!settings.transportUrl.startsWith('lmdb:')) journal.watch(log) // that one tells by itself
   const rates = new PublishRates(settings.maxPublishesPerSecondPerToken)
   metrics.watchAuth(authenticator, rates)
   let limits = limitsOf(settings)
@@ -127,10 +127,13 @@ export async function assemble(settings: Settings, teller: Teller): Promise<Asse
       headerTimeoutMs: settings.headerTimeoutMs,
       requestTimeoutMs: settings.requestTimeoutMs,
       keepAliveTimeoutMs: settings.keepAliveTimeoutMs,
-      onLimit: (limit) => metrics.limitHit(limit),
+      onLimit: (limit) => {
+        metrics.limitHit(limit)
+        journal.limitHit(limit)
+      },
       onRefusal: (kind, error) => {
         metrics.refused(kind, error)
-        if (error.code === 'internal') teller.error({ err: error.cause }, 'request failed')
+        journal.refused(kind, error)
       },
     },
     admin: {
@@ -150,6 +153,7 @@ export async function assemble(settings: Settings, teller: Teller): Promise<Asse
     async close(drainMs) {
       await hub.close(drainMs)
       authenticator.close()
+      journal.close()
     },
   }
 }
