@@ -6,12 +6,14 @@ import type { Settings } from '../config/settings.ts'
 import type { AllowedOrigins } from '../http/cors.ts'
 import { FileLimit, reservedFiles } from '../http/file-limit.ts'
 import type { AdminOptions } from '../http/admin.ts'
+import type { AdminGuard } from '../http/admin-guard.ts'
 import { healthOf, type HealthSource } from '../http/health.ts'
 import { Metrics } from '../http/metrics.ts'
 import type { PluginOptions } from '../http/plugin.ts'
 import { PublishRates } from '../http/publish-rates.ts'
 import type { ConnectionOptions } from '../http/server.ts'
 import { Hub } from '../hub/hub.ts'
+import type { SeatKeeper } from '../hub/seats.ts'
 import type { Log } from '../log/log.ts'
 import { openLog } from '../log/open.ts'
 import { Journal } from './journal.ts'
@@ -39,6 +41,14 @@ export interface Assembly {
   close(drainMs?: number): Promise<void>
 }
 
+/** What a worker is given by the process that started it; nothing when the hub stands alone. */
+export interface Surroundings {
+  /** Who counts the streams of all workers. */
+  readonly seats?: SeatKeeper
+  /** How many there are. The history was looked at before, and limits are somebody else's to compare. */
+  readonly workers?: number
+}
+
 /** What an assembly tells: pino's shape, so that pino fits; silent when embedded without one. */
 export type Teller = Pick<Logger, 'info' | 'warn' | 'error' | 'debug'>
 
@@ -47,7 +57,11 @@ export type Teller = Pick<Logger, 'info' | 'warn' | 'error' | 'debug'>
  *
  * @throws Error with a sentence for the operator when the log or a key cannot be opened
  */
-export async function assemble(settings: Settings, teller: Teller): Promise<Assembly> {
+export async function assemble(
+  settings: Settings,
+  teller: Teller,
+  surroundings: Surroundings = {},
+): Promise<Assembly> {
   const metrics = new Metrics()
   const journal = new Journal(teller)
   const tellLegacy = seldom(legacyEveryMs, (times) => teller.warn({ times }, legacySentence))
@@ -74,6 +88,7 @@ export async function assemble(settings: Settings, teller: Teller): Promise<Asse
     onFlush: (ms) => metrics.flushed(ms),
     onCorrupt: (position) => journal.corrupt(position),
     onProblem: (problem) => journal.problem(problem),
+    isProbed: surroundings.workers !== undefined,
   })
   const hub = new Hub({
     log,
@@ -85,10 +100,11 @@ export async function assemble(settings: Settings, teller: Teller): Promise<Asse
     maxSubscribersPerToken: settings.maxSubscribersPerToken,
     maxSubscribersPerAddress: settings.maxSubscribersPerAddress,
     registryShards: settings.registryShards,
-    matchCacheEntries: settings.topicMatcherCacheEntries,
+    matchCacheEntries: Math.ceil(settings.topicMatcherCacheEntries / (surroundings.workers ?? 1)), // a total
     cursorLines: settings.cursorLines,
     maxFrameBytes: frameRoom * settings.maxRequestBodyBytes,
     observer: journal.beside(metrics),
+    seats: surroundings.seats,
   })
   metrics.watch(hub, log)
   if (!settings.transportUrl.startsWith('lmdb:')) journal.watch(log) // that one tells by itself
@@ -96,7 +112,7 @@ export async function assemble(settings: Settings, teller: Teller): Promise<Asse
   metrics.watchAuth(authenticator, rates)
   let limits = limitsOf(settings)
   metrics.watchLimits(() => limits)
-  const files = fileLimit(settings, teller)
+  const files = fileLimit(surroundings.workers === undefined ? settings.maxSubscribers : 0, teller)
   if (files !== undefined) metrics.watchFiles(files)
   const health = healthOf(hub, files)
   return {
@@ -140,8 +156,7 @@ export async function assemble(settings: Settings, teller: Teller): Promise<Asse
       hub,
       metrics,
       health,
-      token: settings.adminToken,
-      names: [settings.adminHost, ...settings.adminNames],
+      ...guardOf(settings),
     },
     async renew(next) {
       const { anonymous, cookieName } = settings // the rest of the hub has these from the start
@@ -185,6 +200,11 @@ function limitsOf(settings: Settings): Record<string, number> {
   }
 }
 
+/** Whom the admin listener answers. */
+export function guardOf({ adminToken, adminHost, adminNames }: Settings): AdminGuard {
+  return { token: adminToken, names: [adminHost, ...adminNames] }
+}
+
 /** A line break costs seven bytes in a frame and one in a form; four times the body is what text needs. */
 const frameRoom = 4
 
@@ -194,8 +214,11 @@ const legacyEveryMs = 60_000
 const legacySentence =
   'tokens of protocol 0.x were refused; to take them, set protocol_version_compatibility (MERCURE_PROTOCOL_VERSION_COMPATIBILITY=8)'
 
-/** Bounds the public listener by the files that are left once log and keys are open; warns when that is too few. */
-function fileLimit({ maxSubscribers }: Settings, teller: Teller): FileLimit | undefined {
+/**
+ * Bounds the public listener by the files that are left once log and keys are open; warns when those are
+ * too few for so many subscribers.
+ */
+export function fileLimit(maxSubscribers: number, teller: Teller): FileLimit | undefined {
   const [limit, before] = [openFilesLimit(), openFiles()]
   if (limit === undefined || before === undefined) return undefined
   const files: FileLimit = new FileLimit(

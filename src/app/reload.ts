@@ -37,12 +37,12 @@ export interface Reloaded {
  * @throws Error naming option, rule and value; nothing has changed then
  */
 export async function reload(
-  assembly: Assembly,
+  hub: Pick<Assembly, 'renew'>,
   started: Loaded,
   before: Loaded,
   after: Loaded,
 ): Promise<Reloaded> {
-  await assembly.renew(after.settings)
+  await hub.renew(after.settings)
   const late = lateOptions(started.settings, after.settings)
   return {
     taken: changed(before, after).filter((name) => reloadable.has(name) && !late.has(name)),

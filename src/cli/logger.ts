@@ -2,17 +2,33 @@ import { pino, type Logger } from 'pino'
 import pretty from 'pino-pretty'
 import type { Settings } from '../config/settings.ts'
 
+export interface OpenLog {
+  readonly logger: Logger
+  /** Writes a line of another process's log: whole, and among the own ones. */
+  readonly passOn: (line: string) => void
+}
+
 /** The process's log: JSON lines on stdout, or lines for people. Never a token, never a payload. */
-export function openLogger({ logLevel, logFormat }: Settings): Logger {
-  const options = {
-    level: logLevel,
-    base: null,
-    timestamp: () => `,"time":"${new Date().toISOString()}"`,
+export function openLog({ logLevel, logFormat }: Settings): OpenLog {
+  const destination =
+    logFormat === 'pretty'
+      ? pretty({ ignore: 'pid,hostname', sync: true, colorize: process.stdout.isTTY })
+      : stdout()
+  return {
+    logger: pino(optionsFor(logLevel, null), destination),
+    passOn: (line) => void destination.write(`${line}\n`),
   }
-  if (logFormat === 'pretty')
-    return pino(
-      options,
-      pretty({ ignore: 'pid,hostname', sync: true, colorize: process.stdout.isTTY }),
-    )
-  return pino(options, pino.destination({ dest: 1, sync: false }))
+}
+
+/** The log of a worker, for the process that started it to pass on: JSON lines that say which worker. */
+export function openWorkerLog({ logLevel }: Settings, worker: number): Logger {
+  return pino(optionsFor(logLevel, { worker }), stdout())
+}
+
+function stdout() {
+  return pino.destination({ dest: 1, sync: false })
+}
+
+function optionsFor(level: string, base: { readonly worker: number } | null) {
+  return { level, base, timestamp: () => `,"time":"${new Date().toISOString()}"` }
 }

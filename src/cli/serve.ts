@@ -1,13 +1,12 @@
+import { availableParallelism } from 'node:os'
 import type { Logger } from 'pino'
-import { worstCaseMemory } from '../config/memory.ts'
-import { ConfigError, type Loaded, loadSettings } from '../config/load.ts'
-import type { Settings } from '../config/settings.ts'
-import { adminServer } from '../http/admin.ts'
-import { hubServer, listen } from '../http/server.ts'
-import { assemble, type Assembly } from '../app/assemble.ts'
 import { reload } from '../app/reload.ts'
-import { openLogger } from './logger.ts'
-import { playgroundTokens } from './playground-token.ts'
+import { ConfigError, type Loaded, loadSettings } from '../config/load.ts'
+import { worstCaseMemory } from '../config/memory.ts'
+import type { Settings } from '../config/settings.ts'
+import { Workers } from '../workers/primary.ts'
+import { openLog, type OpenLog } from './logger.ts'
+import { type RunningHub, startHub } from './running-hub.ts'
 
 const configurationError = 2
 const runtimeFailure = 1
@@ -19,7 +18,8 @@ export async function serve(argv: readonly string[]): Promise<number> {
   const loaded = load(argv)
   if (loaded === undefined) return configurationError
   const { settings, warnings } = loaded
-  const logger = openLogger(settings)
+  const log = openLog(settings)
+  const { logger } = log
   for (const warning of warnings) logger.warn(warning)
   logger.info({ bounds: worstCaseMemory(settings) }, 'worst-case memory')
   if (settings.playground)
@@ -27,24 +27,30 @@ export async function serve(argv: readonly string[]): Promise<number> {
       'insecure: this is the playground, with a public key; it is for trying, not for serving',
     )
   try {
-    const assembly = await assemble(settings, logger)
-    const servers = await open(settings, assembly)
-    logger.info({ url: servers.url, adminUrl: servers.adminUrl }, 'hub ready')
+    const hub = await start(settings, log)
+    logger.info({ url: hub.url, adminUrl: hub.adminUrl }, 'hub ready')
     // A hub in a terminal ends with it, as every command does.
-    if (!process.stdout.isTTY) process.on('SIGHUP', reloader(argv, loaded, assembly, logger))
+    if (!process.stdout.isTTY) process.on('SIGHUP', reloader(argv, loaded, hub, logger))
     const signal = await terminated()
     logger.info({ signal }, 'draining')
     process.once('SIGTERM', () => process.exit(0)) // a second signal ends at once
     process.once('SIGINT', () => process.exit(0))
     setTimeout(() => process.exit(0), settings.drainTimeoutMs + graceMs).unref()
-    await assembly.close(settings.drainTimeoutMs)
-    await servers.close()
+    await hub.close(settings.drainTimeoutMs)
     logger.info('hub stopped')
     return 0
   } catch (error) {
     logger.fatal({ err: error }, error instanceof Error ? error.message : 'the hub failed')
     return runtimeFailure
   }
+}
+
+/** One process, or several that serve one port as one hub. */
+function start(settings: Settings, { logger, passOn }: OpenLog): Promise<RunningHub> {
+  const count = settings.workers === 'auto' ? availableParallelism() : settings.workers
+  if (count === 1) return startHub(settings, logger)
+  const entry = new URL('./worker.js', import.meta.url)
+  return Workers.start({ count, settings, logger, entry, onLine: passOn })
 }
 
 function load(argv: readonly string[]): ReturnType<typeof loadSettings> | undefined {
@@ -64,7 +70,7 @@ function load(argv: readonly string[]): ReturnType<typeof loadSettings> | undefi
 function reloader(
   argv: readonly string[],
   loaded: Loaded,
-  assembly: Assembly,
+  hub: RunningHub,
   logger: Logger,
 ): () => void {
   let current = loaded
@@ -73,7 +79,7 @@ function reloader(
     try {
       const next = loadSettings({ argv, env: process.env })
       for (const warning of next.warnings) logger.warn(warning)
-      const { taken, needsRestart } = await reload(assembly, loaded, current, next)
+      const { taken, needsRestart } = await reload(hub, loaded, current, next)
       logger.level = next.settings.logLevel
       current = next
       logger.info({ taken, needsRestart }, 'settings reloaded')
@@ -84,43 +90,6 @@ function reloader(
   }
   return () => {
     turn = turn.then(once)
-  }
-}
-
-interface Servers {
-  readonly url: string
-  readonly adminUrl: string | undefined
-  close(): Promise<void>
-}
-
-async function open(settings: Settings, { plugin, admin: operators }: Assembly): Promise<Servers> {
-  const { anonymous, subscriptions, cookieName } = settings
-  const hub = hubServer({
-    ...plugin,
-    host: settings.host,
-    port: settings.port,
-    maxHeaderBytes: settings.maxHeaderBytes,
-    page: settings.debugger
-      ? {
-          isPlayground: settings.playground,
-          anonymous,
-          subscriptions,
-          cookieName,
-          tokenFor: playgroundTokens(settings),
-        }
-      : undefined,
-  })
-  const url = await listen(hub, settings.host, settings.port)
-  if (settings.adminPort === 'off') return { url, adminUrl: undefined, close: () => hub.close() }
-  const admin = adminServer(operators)
-  const adminUrl = await listen(admin, settings.adminHost, settings.adminPort)
-  return {
-    url,
-    adminUrl,
-    async close() {
-      await hub.close()
-      await admin.close()
-    },
   }
 }
 

@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import type { Settings } from './settings.ts'
 
 /** A bound and the memory that it lets the hub take when everything is at its worst. */
@@ -31,6 +32,7 @@ export function worstCaseMemory(settings: Settings): readonly MemoryBound[] {
       bytes: matchResults(topicMatcherCacheEntries),
     },
     ...historyInMemory(settings),
+    ...historyAtHand(settings),
   ]
 }
 
@@ -41,4 +43,15 @@ function matchResults(entries: number): number {
 function historyInMemory({ transportUrl, historyMaxBytes }: Settings): readonly MemoryBound[] {
   if (transportUrl !== 'memory:' || historyMaxBytes === 0) return []
   return [{ what: 'history', bytes: historyMaxBytes }]
+}
+
+/** Decoded entries that an `lmdb:` history keeps at hand, in each process. */
+const bytesAtHand = 32 * 1024 ** 2
+
+/** Buffers and match results are totals, whatever the number of workers; this is not. */
+function historyAtHand({ transportUrl, workers }: Settings): readonly MemoryBound[] {
+  if (!transportUrl.startsWith('lmdb:')) return []
+  const count = workers === 'auto' ? availableParallelism() : workers
+  const what = count === 1 ? 'history at hand' : `history at hand of ${count} workers`
+  return [{ what, bytes: count * bytesAtHand }]
 }

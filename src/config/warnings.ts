@@ -49,7 +49,6 @@ function exposedPlayground({ host, playground }: Settings): readonly string[] {
 /** Options of the contract whose feature this version does not have: never ignored in silence. */
 function notYet(settings: Settings): readonly string[] {
   const asked: readonly (readonly [option: string, isAsked: boolean])[] = [
-    ['workers', settings.workers !== 1],
     ['subscriptions', settings.subscriptions && !settings.playground],
     ['subscription_grace', settings.subscriptionGraceMs > 0],
   ]

@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import type { Hub } from '../hub/hub.ts'
 import { type AdminGuard, operatorsOnly, refuseBrowsers } from './admin-guard.ts'
 import { debug } from './debug.ts'
+import { type AdminAnswer, type AdminRequest, forwardRest } from './forward.ts'
 import { health, type HealthSource } from './health.ts'
 import { bareServer } from './server.ts'
 
@@ -16,6 +17,8 @@ export interface AdminOptions extends AdminGuard {
   readonly health: HealthSource
   /** The hub of this process, for `/debug`; absent where hubs are in other processes. */
   readonly hub?: Hub | undefined
+  /** Has a hub of another process answer what this one cannot. */
+  readonly forward?: ((request: AdminRequest) => Promise<AdminAnswer>) | undefined
 }
 
 /** Operators' requests are small, and scrapers keep their connection. */
@@ -39,6 +42,7 @@ export function adminServer(options: AdminOptions): FastifyInstance {
     void guarded.register(async (operators) => {
       operators.addHook('onRequest', operatorsOnly(options))
       if (options.hub !== undefined) debug(operators, options.hub)
+      if (options.forward !== undefined) forwardRest(operators, options.forward)
     })
   })
   return app

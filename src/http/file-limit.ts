@@ -24,6 +24,7 @@ export class FileLimit {
   dropped = 0
   readonly #onDrop: () => void
   #server: Server | undefined
+  #count: (() => number) | undefined
 
   /** @param onDrop is called for each connection that is closed at once */
   constructor({ limit, before }: OpenFiles, onDrop: () => void) {
@@ -34,15 +35,32 @@ export class FileLimit {
   guard(server: Server): void {
     this.#server = server
     if (Number.isFinite(this.mostConnections)) server.maxConnections = this.mostConnections
-    server.on('drop', () => {
-      this.dropped++
-      this.#onDrop()
-    })
+    server.on('drop', () => this.#drop())
+  }
+
+  /**
+   * Counts connections that another process accepted and hands over.
+   *
+   * @returns the function that says whether to keep the next one; otherwise it is to be closed
+   */
+  guardHandedOver(count: () => number): () => boolean {
+    this.#count = count
+    return () => {
+      if (count() < this.mostConnections) return true
+      this.#drop()
+      return false
+    }
+  }
+
+  #drop(): void {
+    this.dropped++
+    this.#onDrop()
   }
 
   /** Connections of the public listener now. */
   connections(): Promise<number> {
     return new Promise((resolve) => {
+      if (this.#count !== undefined) return resolve(this.#count())
       if (this.#server === undefined) return resolve(0)
       this.#server.getConnections((error, count) => resolve(error === null ? count : 0))
     })

@@ -1,4 +1,3 @@
-import { collectDefaultMetrics } from 'prom-client'
 import type { Authenticator } from '../auth/authenticator.ts'
 import type { Hub } from '../hub/hub.ts'
 import type { HubObserver } from '../hub/observer.ts'
@@ -8,6 +7,7 @@ import type { HubError } from '../protocol/errors.ts'
 import { type LimitName, limitNames } from '../protocol/limits.ts'
 import { Families } from './families.ts'
 import type { FileLimit } from './file-limit.ts'
+import { processMetrics } from './process-metrics.ts'
 import type { PublishRates } from './publish-rates.ts'
 import { watchAuth, watchFiles, watchHub, watchLimits, watchLog } from './watched.ts'
 
@@ -21,6 +21,9 @@ const closeReasons: readonly CloseReason[] = [
   'kicked',
   'error',
 ]
+
+/** All metrics of a process with their values, to be sent to another process. */
+export type MetricsSnapshot = readonly object[]
 
 /** What a refused request was for. */
 export type RequestKind = 'publish' | 'subscribe' | 'other'
@@ -59,7 +62,7 @@ export class Metrics implements HubObserver {
       counter: families.counter.bind(families),
       counters: families.counters.bind(families),
     }
-    collectDefaultMetrics({ register: families.registry })
+    processMetrics(families.registry)
     this.#acknowledged = families.histogram(
       'mercure_publish_duration_seconds',
       'From a checked publish to its acknowledgement',
@@ -149,6 +152,10 @@ export class Metrics implements HubObserver {
 
   text(): Promise<string> {
     return this.#families.registry.metrics()
+  }
+
+  snapshot(): Promise<MetricsSnapshot> {
+    return this.#families.registry.getMetricsAsJSON()
   }
 
   subscribed(): void {

@@ -11,7 +11,7 @@ import { mercure, type PluginOptions, securityHeaders } from './plugin.ts'
 /** Connections that may wait for the hub to accept them. */
 export const backlog = 4096
 /** An idle connection is probed after this long, so that a peer that vanished is noticed. */
-const keepAliveProbeMs = 30_000
+export const keepAliveProbeMs = 30_000
 /** How often connections are looked at whose request takes too long. */
 const mostCheckMs = 5_000
 

@@ -33,9 +33,13 @@ const maxGroupEntries = 1_000
 const maxWaitingBytes = 64 * 1024 * 1024
 /** A commit needs room for the pages it writes anew, also when it only trims. */
 const leastFreeBytes = 16 * 1024 * 1024
-/** How often the log looks after itself: other processes' entries, retention, room on the disk. */
-const tickMs = 250
-const ticksPerLook = 4
+/**
+ * How often the log looks after itself (retention): while something is written, while something may only
+ * grow too old, and while nothing happens at all. Other processes' entries and the room on the disk are
+ * looked at once a second in any case: 0.1 ms of work.
+ */
+const tickMs = { busy: 250, aging: 500, idle: 1_000 }
+const lookMs = 1_000
 /** So much above the limits is not left for the next tick. */
 const trimSlack = 0.05
 /** Entries that a trim drops beside twice what the group before it brought. */
@@ -54,6 +58,8 @@ export interface LmdbOptions {
   readonly onFlush?: (ms: number) => void
   /** The history cannot be written any more, and why; undefined when it can again. Told once each. */
   readonly onProblem?: (problem: string | undefined) => void
+  /** Somebody has looked already whether the file can be opened without harm. */
+  readonly isProbed?: boolean
 }
 
 /**
@@ -76,7 +82,7 @@ export class LmdbLog implements Log {
   readonly #onFlush: (ms: number) => void
   readonly #onProblem: (problem: string | undefined) => void
   readonly #wakes = new Set<() => void>()
-  readonly #timer: NodeJS.Timeout
+  #timer: NodeJS.Timeout | undefined
   #state: State
   #waiting: Waiting[] = []
   #waitingBytes = 0
@@ -90,7 +96,9 @@ export class LmdbLog implements Log {
   /** Pages that a trim needs are damaged. */
   #isTrimStuck = false
   #isLooking = false
-  #ticks = 0
+  /** What was written when the last tick looked. */
+  #tickedRevision = -1
+  #lookedAtMs = 0
   #isClosed = false
 
   private constructor(
@@ -110,7 +118,7 @@ export class LmdbLog implements Log {
     this.#onFlush = options.onFlush ?? (() => {})
     this.#onProblem = options.onProblem ?? (() => {})
     this.#siblings = new Siblings(directory, () => this.#refresh())
-    this.#timer = setInterval(() => this.#tick(), tickMs).unref()
+    this.#scheduleTick(tickMs.busy)
   }
 
   /**
@@ -124,7 +132,7 @@ export class LmdbLog implements Log {
     options: LmdbOptions = {},
   ): Promise<LmdbLog> {
     preparePlace(directory)
-    await probeStore(directory)
+    if (options.isProbed !== true) await probeStore(directory)
     let store: Store
     try {
       store = new Store(directory, retention.maxBytes)
@@ -273,7 +281,7 @@ export class LmdbLog implements Log {
   async close(): Promise<void> {
     if (this.#isClosed) return
     this.#isClosed = true
-    clearInterval(this.#timer)
+    clearTimeout(this.#timer)
     await this.#writing
     await this.#reopening
     this.#siblings.close()
@@ -423,6 +431,7 @@ export class LmdbLog implements Log {
       this.#clock.forget(this.#state.first)
     } catch (error) {
       this.#isTrimDue = false // until the next tick
+      this.#tickedRevision = -1
       if (!isDamage(error)) return void this.#fail(error)
       // Publishers do not suffer from it, and another attempt would end like this one.
       this.#isTrimStuck = true
@@ -430,11 +439,23 @@ export class LmdbLog implements Log {
     }
   }
 
+  #scheduleTick(inMs: number): void {
+    this.#timer = setTimeout(() => this.#tick(), inMs).unref()
+  }
+
   #tick(): void {
-    this.#clock.tick(this.#state.head)
-    this.#isTrimDue = !this.#isTrimStuck
-    this.#startWriting()
-    if (++this.#ticks % ticksPerLook !== 0) return
+    const { head, revision, onceKeys } = this.#state
+    const isIdle = revision === this.#tickedRevision
+    const isAging = this.#retention.maxAgeMs > 0 || onceKeys > 0
+    this.#clock.tick(head)
+    this.#tickedRevision = revision
+    if (!isIdle || isAging) {
+      this.#isTrimDue = !this.#isTrimStuck
+      this.#startWriting()
+    }
+    this.#scheduleTick(isIdle ? (isAging ? tickMs.aging : tickMs.idle) : tickMs.busy)
+    if (performance.now() - this.#lookedAtMs < lookMs * 0.9) return
+    this.#lookedAtMs = performance.now()
     this.#refresh()
     void this.#lookAtDisk()
   }
@@ -477,7 +498,7 @@ export class LmdbLog implements Log {
         return
       } catch (error) {
         this.#setProblem(storeProblem(this.#directory, error))
-        await new Promise((resolve) => setTimeout(resolve, tickMs * ticksPerLook))
+        await new Promise((resolve) => setTimeout(resolve, lookMs))
       }
     }
     throw unavailable('closed')

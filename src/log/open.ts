@@ -2,6 +2,21 @@ import { getHeapStatistics } from 'node:v8'
 import type { Log, Retention } from './log.ts'
 import type { LmdbOptions } from './lmdb.ts'
 import { MemoryLog } from './memory.ts'
+import { preparePlace } from './place.ts'
+
+/**
+ * Looks whether a history can be opened without harm, as `openLog` does before it opens it; once for
+ * several processes that will.
+ *
+ * @throws Error with a sentence for the operator
+ */
+export async function probeLog(transportUrl: string): Promise<void> {
+  if (!transportUrl.startsWith('lmdb:')) return
+  const { probeStore } = await import('./lmdb-probe.ts')
+  const directory = transportUrl.slice('lmdb:'.length)
+  preparePlace(directory)
+  await probeStore(directory)
+}
 
 /**
  * Opens the history that a transport URL names: `memory:` or `lmdb:PATH`.

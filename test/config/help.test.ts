@@ -42,6 +42,7 @@ t.test('without a limit of subscribers the buffer is told per subscriber', async
   t.strictSame(worstCaseMemory(load({ env: minimal }).settings), [
     { what: 'buffer of each subscriber (max_subscribers is 0, no limit)', bytes: 1_048_576 },
     { what: '100000 match results', bytes: 11_200_000 + 67_108_864 },
+    { what: 'history at hand', bytes: 33_554_432 },
   ])
 })
 

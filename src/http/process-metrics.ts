@@ -1,0 +1,65 @@
+import { createHistogram, performance } from 'node:perf_hooks'
+import { collectDefaultMetrics, Gauge, type Registry } from 'prom-client'
+
+/** prom-client's own histogram of the event loop is replaced below; this is as good as never. */
+const neverMs = 3_600_000
+/** How often the event loop's lag is measured: while it is busy, and at most while it is not. */
+const busyMs = 10
+const idleMs = 1_000
+/** A loop that works less than this part of the time is idle. */
+const idleUtilization = 0.02
+
+/**
+ * `process_*` and `nodejs_*`, as prom-client names them.
+ *
+ * Its `nodejs_eventloop_lag_*_seconds` wake the process a hundred times a second, 0.5 % of a core in
+ * each process that has nothing to do, and count the ten milliseconds between two looks as lag. Here an
+ * idle loop is looked at once a second, a busy one as often as there, and lag is what comes on top.
+ */
+export function processMetrics(register: Registry): void {
+  collectDefaultMetrics({ register, eventLoopMonitoringPrecision: neverMs })
+  const lag = measuredLag()
+  const seconds = (nanoseconds: number) => (Number.isFinite(nanoseconds) ? nanoseconds / 1e9 : 0)
+  const read = {
+    min: () => lag.min,
+    max: () => lag.max,
+    mean: () => lag.mean,
+    stddev: () => lag.stddev,
+    p50: () => lag.percentile(50),
+    p90: () => lag.percentile(90),
+    p99: () => lag.percentile(99),
+  } as const
+  const names = Object.keys(read) as (keyof typeof read)[] // its own keys
+  for (const name of names) {
+    const fullName = `nodejs_eventloop_lag_${name}_seconds`
+    register.removeSingleMetric(fullName)
+    new Gauge({
+      name: fullName,
+      help: `Lag of the event loop since the last scrape: ${name}`,
+      aggregator: name === 'min' || name === 'max' ? name : 'average',
+      registers: [register],
+      collect() {
+        this.set(lag.count === 0 ? 0 : seconds(read[name]()))
+        if (name === names.at(-1)) lag.reset()
+      },
+    })
+  }
+}
+
+/** How late timers are, in nanoseconds. */
+function measuredLag() {
+  const lag = createHistogram()
+  let everyMs = busyMs
+  let before = performance.eventLoopUtilization()
+  const look = (dueMs: number) => {
+    const nowMs = performance.now()
+    lag.record(Math.max(1, Math.round((nowMs - dueMs) * 1e6)))
+    const now = performance.eventLoopUtilization()
+    const { utilization } = performance.eventLoopUtilization(now, before)
+    before = now
+    everyMs = utilization < idleUtilization ? Math.min(idleMs, 2 * everyMs) : busyMs
+    setTimeout(look, everyMs, nowMs + everyMs).unref()
+  }
+  setTimeout(look, everyMs, performance.now() + everyMs).unref()
+  return lag
+}
