@@ -11,7 +11,7 @@ import { inspectStore } from '../../src/log/mend/inspect.ts'
 import { temporaryFolder } from '../fixtures/hub-process.ts'
 import { seeded, until } from '../fixtures/until.ts'
 import { readAll, unlimited, update } from './contract.ts'
-import { copyStore, damage, pagesOfEntries } from './damage.ts'
+import { copyStore, damage, entriesIn, pagesOfEntries } from './damage.ts'
 
 const built = new URL('../../dist/src/log/lmdb.js', import.meta.url).href
 const once60 = (key: string) => ({ once: { key, fingerprint: 'f', windowMs: 3_600_000 } })
@@ -84,6 +84,8 @@ const asText = (entries: Iterable<Entry>) => [...entries].map((entry) => JSON.st
 t.test('check finds what matters of any damage, and repair keeps what is whole', async (t) => {
   const seed = Number(process.env['SEED'] ?? 1)
   const rounds = Number(process.env['DAMAGES'] ?? 40)
+  /** The processes are what takes time: the long form starts some for each tenth damage. */
+  const servedEvery = rounds > 100 ? 10 : 1
   const whole = temporaryFolder(t)
   const truth = await history(whole)
   const pages = pagesOfEntries(whole)
@@ -103,8 +105,9 @@ t.test('check finds what matters of any damage, and repair keeps what is whole',
       pages.get(position)?.some((page) => done.pages.has(page)) === true
 
     const found = inspectStore(folder).wrong
+    const isServed = round % servedEvery === 0
     const copy = copyStore(folder, `${folder}-served`)
-    const hub = await served(copy)
+    const hub = isServed ? await served(copy) : { entries: truth, located: {} }
     if (hub === undefined) {
       tally.died++
       // Whoever starts it again is told what to do; it does not die once more.
@@ -116,7 +119,9 @@ t.test('check finds what matters of any damage, and repair keeps what is whole',
     rmSync(copy, { recursive: true, force: true })
     if (found.length === 0) {
       tally.harmless++
-      t.ok(JSON.stringify(hub) === everything, `${name}: nothing is wrong, so all is there`)
+      const all = isServed ? JSON.stringify(hub) : JSON.stringify({ entries: entriesIn(folder) })
+      const expected = isServed ? everything : JSON.stringify({ entries: truth })
+      t.ok(all === expected, `${name}: nothing is wrong, so all is there`)
       continue
     }
 
@@ -129,15 +134,20 @@ t.test('check finds what matters of any damage, and repair keeps what is whole',
     }
     t.strictSame(mended, [], `${name}: repaired`)
     t.strictSame(inspectStore(folder).wrong, [], `${name}: sound`)
-    const log = await LmdbLog.open(folder, unlimited)
-    const kept = new Map((await readAll(log, log.first - 1)).map((one) => [one.position, one]))
+    const kept = new Map(entriesIn(folder).map((entry) => [entry.position, entry]))
     const missing = truth.filter((entry) => !isTouched(entry) && !kept.has(entry.position))
     const removed = done.what.endsWith('rows of entries') ? 5 : 0
     t.ok(missing.length <= removed, `${name}: ${missing.length} whole entries are missing`)
-    const remaining = truth.filter(({ position }) => kept.has(position))
-    t.ok(asText(remaining).join() === asText(kept.values()).join(), `${name}: none is another`)
-    tally.kept += kept.size
-    tally.lost += truth.length - kept.size
+    // When the newest state is lost, some of what was trimmed last may be back, and is no other either.
+    const same = truth.filter(({ position }) => kept.has(position))
+    const asKept = same.map(({ position }) => kept.get(position) as Entry)
+    t.ok(asText(asKept).join() === asText(same).join(), `${name}: none is another`)
+    tally.kept += same.length
+    tally.lost += truth.length - same.length
+    if (!isServed) continue
+    const log = await LmdbLog.open(folder, unlimited)
+    const read = await readAll(log, log.first - 1)
+    t.ok(asText(read).join() === asText(kept.values()).join(), `${name}: all of it is served`)
     const { head } = log
     t.match(await log.append([update('new')]), { outcome: 'stored', position: head + 1 }, name)
     t.equal(await log.locate('new'), head + 1, name)

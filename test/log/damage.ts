@@ -10,9 +10,11 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { open } from 'lmdb'
-import { keyOf, valueOffset } from '../../src/log/mend/nodes.ts'
+import type { Entry } from '../../src/log/log.ts'
+import { keyOf, valueOf, valueOffset } from '../../src/log/mend/nodes.ts'
 import { positionOf } from '../../src/log/mend/inspect.ts'
 import { Survey } from '../../src/log/mend/survey.ts'
+import { readRecord } from '../../src/log/record.ts'
 
 const pageBytes = 4096
 
@@ -35,6 +37,19 @@ export function pagesOfEntries(folder: string): Map<number, readonly number[]> {
   })
   survey.close()
   return pages
+}
+
+/** The entries that can be read, without LMDB. */
+export function entriesIn(folder: string): readonly Entry[] {
+  const survey = new Survey(join(folder, 'data.mdb'))
+  const entries: Entry[] = []
+  survey.walk('entries', (node) => {
+    const record = valueOf(survey.file, node)
+    const entry = record && readRecord(record, positionOf(keyOf(node)) ?? 0)
+    if (entry !== undefined) entries.push(entry)
+  })
+  survey.close()
+  return entries
 }
 
 export interface Damage {

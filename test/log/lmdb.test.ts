@@ -102,6 +102,8 @@ t.test('what was acknowledged is there once after kill -9 at a random moment', a
   const entries = await readAll(log)
   const times = new Map<string, number>()
   for (const { update } of entries) times.set(update.id, (times.get(update.id) ?? 0) + 1)
+  const isPromised = new Set(promised)
+  const stored = entries.map(({ update }) => update.id).filter((id) => isPromised.has(id))
 
   t.strictSame(
     entries.map((entry) => entry.position),
@@ -111,6 +113,7 @@ t.test('what was acknowledged is there once after kill -9 at a random moment', a
     promised.filter((id) => times.get(id) !== 1),
     [],
   )
+  t.ok(stored.join() === promised.join(), 'in the order in which they were acknowledged')
   t.ok(promised.length > rounds, `${promised.length} were acknowledged`)
 })
 

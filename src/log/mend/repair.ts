@@ -161,7 +161,7 @@ class Rebuilder {
     for (const { position, offset, length } of places.inOrder()) {
       if (state !== undefined && position < state.first) continue // trimmed, and on its way to be overwritten
       const record = this.#file.bytes(offset, length)
-      if (record === undefined) continue
+      if (record === undefined || this.#isDroppedNotice(position, record)) continue
       for (; next !== undefined && next < position; next++)
         if (this.#isHole(next)) await this.#addGone(next)
       await this.#add(position, record)
@@ -183,6 +183,12 @@ class Rebuilder {
     if (state === undefined || position >= state.noticesFrom) return true
     this.#updatesFound ??= this.#countUpdates(state)
     return this.#updatesFound < state.updates
+  }
+
+  /** It was found on a page that is free, and not yet used again. */
+  #isDroppedNotice(position: number, record: Buffer): boolean {
+    const { state } = this.#kept
+    return state !== undefined && position < state.noticesFrom && kindOf(record) !== 'update'
   }
 
   #countUpdates({ first, head }: State): number {
