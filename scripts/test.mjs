@@ -9,6 +9,7 @@ const services = [
   { command: 'chromium', package: 'chromium', needs: 'the browser tests' },
   { command: 'caddy', package: 'caddy', needs: 'the tests behind Caddy' },
   { command: 'promtool', package: 'prometheus', needs: 'the tests with Prometheus' },
+  { command: 'redis-server', package: 'redis-server', needs: 'the tests with Redis' },
   { command: 'nginx', package: 'nginx-light', needs: 'the tests behind nginx' },
 ]
 

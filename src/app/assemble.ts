@@ -18,6 +18,7 @@ import type { Log } from '../log/log.ts'
 import { openLog } from '../log/open.ts'
 import { Journal } from './journal.ts'
 import { openFiles, openFilesLimit } from './machine.ts'
+import { troubleOf } from './redis-trouble.ts'
 import { seldom } from './seldom.ts'
 
 /** A hub with everything it needs, assembled from settings, but not listening yet. */
@@ -89,6 +90,8 @@ export async function assemble(
     onCorrupt: (position) => journal.corrupt(position),
     onProblem: (problem) => journal.problem(problem),
     isProbed: surroundings.workers !== undefined,
+    onWarning: (sentence) => teller.warn(sentence),
+    ...troubleOf(teller),
   })
   const hub = new Hub({
     log,

@@ -119,6 +119,11 @@ export function watchLog(families: Families, hub: Hub, log: Log): void {
     'Records found damaged and skipped',
     () => log.stats().corrupt,
   )
+  counter(
+    'mercure_log_resets_total',
+    'Times that a failover or a flush took back entries that had been read',
+    () => log.stats().resets ?? 0,
+  )
   gauge('mercure_idempotency_keys', 'Idempotency keys remembered', () => log.stats().onceKeys)
   gauge('mercure_log_notices', 'Presence and control entries kept', () => log.stats().notices)
   gauge('mercure_log_marks', 'Named marks kept beside the history', () => log.stats().marks)

@@ -1,4 +1,4 @@
-import type { Log, Page } from '../log/log.ts'
+import type { Log, LogReset, Page } from '../log/log.ts'
 import type { DeliveryFailure } from '../registry/cohort.ts'
 import { deliverAll } from '../registry/delivery.ts'
 import type { Registry } from '../registry/registry.ts'
@@ -11,6 +11,8 @@ export interface DispatcherOptions {
   readonly onLost: (entries: number) => void
   /** After each pass. */
   readonly onPass: () => void
+  /** The log lost entries that were dispatched: dispatching goes on after `dispatched`, between two passes. */
+  readonly onReset: (reset: LogReset) => void
   readonly onError: (error: unknown) => void
   readonly onFailure: DeliveryFailure
 }
@@ -34,6 +36,8 @@ export class Dispatcher {
   readonly #registry: Registry
   readonly #options: DispatcherOptions
   readonly #endAdvance: () => void
+  readonly #endResets: (() => void) | undefined
+  #reset: LogReset | undefined
   dispatched: number
   delivered: number
   /** True while more entries wait than one pass may carry, to the last of them: an overflow now is the hub's doing. */
@@ -52,11 +56,13 @@ export class Dispatcher {
     this.#options = options
     this.dispatched = this.delivered = log.head
     this.#endAdvance = log.onAdvance(() => this.#wake())
+    this.#endResets = log.onReset?.((reset) => this.#restart(reset))
   }
 
   close(): void {
     this.#isClosed = true
     this.#endAdvance()
+    this.#endResets?.()
   }
 
   /**
@@ -86,9 +92,10 @@ export class Dispatcher {
   async #run(): Promise<void> {
     try {
       let deadline = performance.now() + sliceMs
-      while (!this.#isClosed && (this.#log.head > this.dispatched || this.#probe.isAsked)) {
+      while (!this.#isClosed && (this.#isBehind() || this.#probe.isAsked)) {
         const read = this.#read()
-        await this.#pass(read instanceof Promise ? await read : read)
+        const page = read instanceof Promise ? await read : read
+        if (this.#reset === undefined) await this.#pass(page)
         if (performance.now() < deadline) continue
         await new Promise<void>((resolve) => setImmediate(resolve))
         deadline = performance.now() + sliceMs
@@ -113,6 +120,24 @@ export class Dispatcher {
       maxBytes: this.#options.maxBytesPerPass,
       upTo: head,
     })
+  }
+
+  #isBehind(): boolean {
+    if (this.#reset !== undefined) {
+      this.dispatched = this.delivered = Math.min(this.dispatched, this.#reset.resumeAfter)
+      this.#options.onReset(this.#reset)
+      this.#reset = undefined
+    }
+    return this.#log.head > this.dispatched
+  }
+
+  #restart({ resumeAfter, lost }: LogReset): void {
+    const before = this.#reset
+    this.#reset = {
+      resumeAfter: Math.min(resumeAfter, before?.resumeAfter ?? resumeAfter),
+      lost: lost + (before?.lost ?? 0),
+    }
+    this.#wake()
   }
 
   async #pass(page: Page): Promise<void> {

@@ -1,4 +1,4 @@
-import type { Log } from '../log/log.ts'
+import type { Log, LogReset } from '../log/log.ts'
 import { earliest } from '../protocol/cursor.ts'
 import { HubError } from '../protocol/errors.ts'
 import type { Grants } from '../protocol/grants.ts'
@@ -108,6 +108,7 @@ export class Hub implements Host {
       maxBytesPerPass: Math.max(1, Math.floor(options.subscriberBufferBytes / 4)),
       onLost: (entries) => this.#tellEverybodyGap(entries),
       onPass: () => this.#replays.dispatchedMore(),
+      onReset: (reset) => this.#readAgain(reset),
       onError: (error) => this.#observer.failed('dispatch', error),
       onFailure: (member, error) => {
         this.#observer.failed('delivery', error)
@@ -264,6 +265,18 @@ export class Hub implements Host {
     const gap = encodeHubEvent({ type: 'gap', requested, resumed_after: earliest })
     for (const subscriber of this.#subscribers)
       if (subscriber.state === 'live' && !subscriber.isPlain) subscriber.send(gap)
+  }
+
+  /** The log lost what streams have seen: they learn it, and read on from where it is as it was. */
+  #readAgain({ resumeAfter, lost }: LogReset): void {
+    this.#observer.lost(lost)
+    const requested = this.#cursors.at(resumeAfter)
+    const gap = encodeHubEvent({ type: 'gap', requested, resumed_after: requested }).toString()
+    for (const subscriber of this.#subscribers) {
+      subscriber.position = Math.min(subscriber.position, resumeAfter)
+      subscriber.send(gap + this.#cursorLine(subscriber))
+    }
+    this.#replays.dispatchedMore()
   }
 
   overflowed(subscriber: Subscriber): void {

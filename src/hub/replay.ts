@@ -1,4 +1,5 @@
 import type { Log, Page } from '../log/log.ts'
+import { HubError } from '../protocol/errors.ts'
 import { encodeHubEvent, encodeUpdate } from '../protocol/sse.ts'
 import { maxWriteBytes } from '../registry/outbox.ts'
 import type { Subscriber } from './subscriber.ts'
@@ -16,6 +17,8 @@ export interface ReplayOptions {
 
 /** Milliseconds of one turn that all replays together may take from the live path. */
 const budgetMs = 4
+/** When a log that cannot be reached is asked again. */
+const againMs = 500
 const page = { maxEntries: 256, maxBytes: maxWriteBytes }
 
 /**
@@ -87,22 +90,24 @@ export class Replays {
       return
     }
     try {
+      const after = subscriber.position
       const upTo = this.#options.dispatched()
-      const read = this.#log.read(subscriber.position, { ...page, upTo })
+      const read = this.#log.read(after, { ...page, upTo })
       if (read instanceof Promise)
         read.then(
-          (found) => this.#send(subscriber, found),
+          (found) => this.#send(subscriber, after, found),
           (error: unknown) => this.#fail(subscriber, error),
         )
-      else this.#send(subscriber, read)
+      else this.#send(subscriber, after, read)
     } catch (error) {
       this.#fail(subscriber, error)
     }
   }
 
-  #send(subscriber: Subscriber, { entries, upTo, lost }: Page): void {
+  #send(subscriber: Subscriber, after: number, { entries, upTo, lost }: Page): void {
     subscriber.isQueuedForReplay = false
     if (subscriber.state !== 'replaying') return
+    if (subscriber.position !== after) return this.resume(subscriber) // the log was reset meanwhile
     const wanted = entries.filter((entry) => subscriber.interest.covers(entry))
     const frames = Buffer.concat(wanted.map((entry) => encodeUpdate(entry.update)))
     if (!subscriber.hasRoomFor(frames.length)) return // read again once the peer has taken what is pending
@@ -123,7 +128,15 @@ export class Replays {
     subscriber.send(encodeHubEvent({ type: 'gap', requested, resumed_after: 'earliest' }))
   }
 
+  /** A log that cannot be reached now is asked again; the stream stays open meanwhile. */
   #fail(subscriber: Subscriber, error: unknown): void {
+    if (error instanceof HubError && error.code === 'unavailable') {
+      setTimeout(() => {
+        subscriber.isQueuedForReplay = false
+        this.resume(subscriber)
+      }, againMs).unref()
+      return
+    }
     subscriber.isQueuedForReplay = false
     this.#options.onError(error)
     subscriber.close('error')

@@ -21,6 +21,8 @@ import type { Update } from '../protocol/update.ts'
 export interface Log {
   /** Names this history (a UUID). Another epoch means another history: positions do not compare. */
   readonly epoch: string
+  /** Names that this history had before, and the last position that means the same in it; newest last. */
+  readonly past?: readonly { readonly epoch: string; readonly upTo: number }[]
   /** The newest readable position; 0 when nothing was ever appended. */
   readonly head: number
   /** The oldest position that is kept; `head + 1` when nothing is. */
@@ -47,8 +49,17 @@ export interface Log {
    */
   marks(prefix: string, after: string, limit: number): MarkPage | Promise<MarkPage>
 
+  /** Waits a moment for a position that another process may have seen before this one. */
+  catchUp?(position: number): Promise<void>
+
   /** Calls `wake` soon after `head` moved. Returns the function that ends it. */
   onAdvance(wake: () => void): () => void
+
+  /**
+   * Calls `told` when entries that were read are not in the history any more: a failover or a flush took
+   * them back. Then `head` is where reading goes on, and `epoch` is another. Returns the function that ends it.
+   */
+  onReset?(told: (reset: LogReset) => void): () => void
 
   health(): LogHealth
   stats(): LogStats
@@ -87,6 +98,13 @@ export interface MarkPage {
   readonly marks: readonly Mark[]
   /** The head for which the marks are exact. */
   readonly position: number
+}
+
+export interface LogReset {
+  /** The last position that is as it was. */
+  readonly resumeAfter: number
+  /** Entries that were read after it. */
+  readonly lost: number
 }
 
 export interface ReadBounds {
@@ -152,6 +170,8 @@ export interface LogStats {
   /** Entries that others appended and this process has not seen yet, and for how long; absent where all are seen at once. */
   readonly unseen?: number
   readonly unseenMs?: number
+  /** How often the history lost entries that had been read (`onReset`). */
+  readonly resets?: number
 }
 
 /** What a log keeps. 0 means no limit; an entry must satisfy all three to stay; `maxEntries` and `maxBytes` count updates. */

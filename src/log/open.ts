@@ -3,6 +3,8 @@ import type { Log, Retention } from './log.ts'
 import type { LmdbOptions } from './lmdb.ts'
 import { MemoryLog } from './memory.ts'
 import { preparePlace } from './place.ts'
+import type { RedisOptions } from './redis.ts'
+import { isRedisUrl } from './redis-url.ts'
 
 /**
  * Looks whether a history can be opened without harm, as `openLog` does before it opens it; once for
@@ -19,22 +21,26 @@ export async function probeLog(transportUrl: string): Promise<void> {
 }
 
 /**
- * Opens the history that a transport URL names: `memory:` or `lmdb:PATH`.
+ * Opens the history that a transport URL names: `memory:`, `lmdb:PATH` or one of the `redis:` family.
  *
  * @throws Error with a sentence for the operator
  */
 export async function openLog(
   transportUrl: string,
   retention: Retention,
-  options: LmdbOptions = {},
+  options: LmdbOptions & RedisOptions = {},
 ): Promise<Log> {
   if (transportUrl.startsWith('memory:')) return new MemoryLog(withinHeap(retention))
   if (transportUrl.startsWith('lmdb:')) {
     const { LmdbLog } = await import('./lmdb.ts') // its binary is only loaded where it is used
     return LmdbLog.open(transportUrl.slice('lmdb:'.length), retention, options)
   }
+  if (isRedisUrl(transportUrl)) {
+    const { RedisLog } = await import('./redis.ts')
+    return RedisLog.open(transportUrl, retention, options)
+  }
   throw new Error(
-    `transport_url: this version knows memory: and lmdb:PATH, got ${JSON.stringify(new URL(transportUrl).protocol)}`,
+    `transport_url: this version knows memory:, lmdb:PATH and redis:, got ${JSON.stringify(new URL(transportUrl).protocol)}`,
   )
 }
 

@@ -9,8 +9,8 @@ export interface Extent {
 }
 
 /** Notices that are kept when `maxNotices` says nothing: 12,000 streams come and go twice. */
-const mostNotices = 50_000
-const mostNoticeBytes = 64 * 1024 * 1024
+export const mostNotices = 50_000
+export const mostNoticeBytes = 64 * 1024 * 1024
 
 /** Whether count or bytes of the updates are beyond the limits; `slack` 0.05 forgives five per cent. */
 export function isOverSize(extent: Extent, retention: Retention, slack = 0): boolean {
@@ -41,12 +41,19 @@ const maxSteps = 16
  */
 export class AgeClock {
   #steps: { readonly upTo: number; readonly stepMs: number }[] = []
-  #wallMs = Date.now()
+  readonly #now: () => number
+  #wallMs: number
   #monotonicMs = performance.now()
+
+  /** @param now the clock that gives entries their times, when it is not this machine's */
+  constructor(now: () => number = () => Date.now()) {
+    this.#now = now
+    this.#wallMs = now()
+  }
 
   /** Called now and then, at least before each trim: what is not seen within a tick is no step. */
   tick(head: number): void {
-    const wallMs = Date.now()
+    const wallMs = this.#now()
     const monotonicMs = performance.now()
     const stepMs = wallMs - this.#wallMs - (monotonicMs - this.#monotonicMs)
     this.#wallMs = wallMs
@@ -58,7 +65,7 @@ export class AgeClock {
 
   /** Entries at this position that are older than the answer have been kept for `maxAgeMs`. */
   cutoff(position: number, maxAgeMs: number): number {
-    let cutoff = Date.now() - maxAgeMs
+    let cutoff = this.#now() - maxAgeMs
     for (const { upTo, stepMs } of this.#steps) if (position <= upTo) cutoff -= stepMs
     return cutoff
   }

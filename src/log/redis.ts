@@ -1,0 +1,498 @@
+import { HubError } from '../protocol/errors.ts'
+import type { Update } from '../protocol/update.ts'
+import { EntryCache } from './entry-cache.ts'
+import type {
+  Appended,
+  AppendOptions,
+  Entry,
+  Log,
+  LogHealth,
+  LogReset,
+  LogStats,
+  MarkPage,
+  Page,
+  ReadBounds,
+  Retention,
+} from './log.ts'
+import { readRecord } from './record.ts'
+import { Follower, type RawEntry, type RawPage, readPage } from './redis-follow.ts'
+import { History } from './redis-history.ts'
+import { type Connection, RedisLink, RedisSilence } from './redis-link.ts'
+import { fingerprintOf } from './redis-past.ts'
+import { isFinal, redisProblem } from './redis-problem.ts'
+import { idKeyOf, keysOf, list } from './redis-scripts.ts'
+import { Trimmer } from './redis-trim.ts'
+import { parseRedisUrl, type RedisTarget } from './redis-url.ts'
+import { redisWarnings } from './redis-warnings.ts'
+import { Writer } from './redis-write.ts'
+
+export interface RedisOptions {
+  /** A record that is not what was stored is skipped; told once per position. */
+  readonly onCorrupt?: (position: number) => void
+  /** Sentences for the operator: settings that may lose updates, a history that lost its end. */
+  readonly onWarning?: (sentence: string) => void
+  /** Redis cannot be used, and why; called again and again while it lasts. */
+  readonly onTrouble?: (problem: string) => void
+  readonly onRecovered?: (brokenMs: number) => void
+  /** How long the start waits for a Redis that is not there yet. */
+  readonly startWithinMs?: number
+}
+
+/** Decoded entries that are kept at hand for the dispatcher and for replays near each other. */
+const cacheBytes = 32 * 1024 * 1024
+/** How often the log looks where the history stands, and trims it. */
+const tickMs = 500
+/** A follower that is behind for so long without moving gets a new connection. */
+const deafMs = 3_000
+/** A problem that lasts so long is answered at once. */
+const patienceMs = 5_000
+const startWithinMs = 10_000
+/** How long a publisher waits for the entries of other hubs before its own; then they are fetched. */
+const nearMs = 50
+const farMs = 2_000
+const fetchBytes = 4 * 1024 * 1024
+const maxCorrupt = 10_000
+
+/**
+ * A history in a Redis Stream that many hubs share: positions are the ids of its entries.
+ *
+ * Three connections: one appends, one asks and trims, one follows. Whatever one of them meets on a new
+ * connection, another server with less or other history included, `History` finds out before it is used.
+ */
+export class RedisLog implements Log {
+  readonly #target: RedisTarget
+  readonly #keys: readonly string[]
+  readonly #options: RedisOptions
+  readonly #history: History
+  readonly #writer: Writer
+  readonly #write: RedisLink
+  readonly #ask: RedisLink
+  readonly #follower: Follower
+  readonly #trimmer: Trimmer
+  readonly #cache = new EntryCache(cacheBytes)
+  readonly #corrupt = new Set<number>()
+  readonly #wakes = new Set<() => void>()
+  readonly #resets = new Set<(reset: LogReset) => void>()
+  readonly #reads = new Map<string, Promise<Page>>()
+  readonly #timer: NodeJS.Timeout
+  #arrivals: (() => void)[] = []
+  #isTicking = false
+  #problem: string | undefined
+  #brokenSinceMs = 0
+  #behindSinceMs = 0
+  #onFinal: (error: Error) => void = () => {}
+  #isClosed = false
+
+  private constructor(target: RedisTarget, retention: Retention, options: RedisOptions) {
+    this.#target = target
+    this.#keys = keysOf(target.prefix)
+    this.#options = options
+    this.#history = new History(this.#keys, {
+      onReset: (reset) => this.#reset(reset),
+      onWarning: (sentence) => options.onWarning?.(sentence),
+    })
+    const link = {
+      target,
+      onConnect: (connection: Connection) => this.#history.verify(connection),
+      onTrouble: (error: Error) => this.#trouble(error),
+    }
+    this.#write = new RedisLink({ ...link, name: 'cinnabar-append' })
+    this.#ask = new RedisLink({ ...link, name: 'cinnabar-ask' })
+    this.#follower = new Follower({
+      ...link,
+      name: 'cinnabar-follow',
+      keys: this.#keys,
+      position: () => this.#history.position,
+      take: (after, entries) => this.#take(after, entries),
+      onIdle: (connection) => this.#history.verify(connection),
+    })
+    this.#writer = new Writer(this.#write, this.#history, {
+      target,
+      onStored: (entries, records) => this.#own(entries, records),
+      onTrouble: (error) => this.#trouble(error),
+    })
+    this.#trimmer = new Trimmer(this.#keys, retention)
+    this.#timer = setInterval(() => void this.#tick(), tickMs).unref()
+  }
+
+  /**
+   * Opens the history at a URL, or begins one.
+   *
+   * A Redis that is not there yet is waited for; what only an operator can mend is told at once.
+   *
+   * @throws Error with a sentence for the operator
+   */
+  static async open(
+    url: string,
+    retention: Retention,
+    options: RedisOptions = {},
+  ): Promise<RedisLog> {
+    const target = parseRedisUrl(url)
+    const log = new RedisLog(target, retention, options)
+    try {
+      await log.#opened(options.startWithinMs ?? startWithinMs)
+    } catch (error) {
+      await log.close()
+      throw error
+    }
+    return log
+  }
+
+  async #opened(withinMs: number): Promise<void> {
+    const final = new Promise<never>((_, reject) => {
+      this.#onFinal = (error) => reject(unusable(redisProblem(error)))
+    })
+    const connected = Promise.all([this.#write.within(withinMs), this.#ask.within(withinMs)])
+    const [write, ask] = await Promise.race([connected, final])
+    this.#onFinal = () => {}
+    if (write === undefined || ask === undefined)
+      throw unusable(this.#problem ?? `it did not answer within ${withinMs} ms`)
+    this.#problem = undefined
+    this.#brokenSinceMs = 0
+    for (const sentence of await redisWarnings(ask, this.#target))
+      this.#options.onWarning?.(sentence)
+  }
+
+  get epoch(): string {
+    return this.#history.epoch
+  }
+
+  get past(): NonNullable<Log['past']> {
+    return this.#history.past
+  }
+
+  get head(): number {
+    return this.#history.position
+  }
+
+  get first(): number {
+    return Math.min(this.#history.state.first, this.#history.position + 1)
+  }
+
+  get lastId(): string | undefined {
+    return this.#history.position === 0 ? undefined : this.#history.lastId
+  }
+
+  async append(updates: readonly Update[], options: AppendOptions = {}): Promise<Appended> {
+    if (this.#isClosed) throw new HubError('unavailable', 'the hub is shutting down')
+    if (this.#problem !== undefined && performance.now() - this.#brokenSinceMs > patienceMs)
+      throw unavailable(this.#problem)
+    const appended = await this.#writer.append(updates, options)
+    if ('position' in appended) await this.#arrived(appended.position)
+    return appended
+  }
+
+  read(after: number, bounds: ReadBounds): Page | Promise<Page> {
+    const last = Math.min(bounds.upTo, this.head)
+    if (last <= after) return { entries: [], upTo: after }
+    return this.#readCached(after, last, bounds) ?? this.#readShared(after, last, bounds)
+  }
+
+  async locate(id: string): Promise<number | undefined> {
+    const connection = await this.#ask.within(patienceMs)
+    if (connection === undefined) throw unavailable(this.#problem ?? 'no connection')
+    const [, , ids = ''] = this.#keys
+    const found = await this.#asking(connection, () =>
+      connection.call([['HGET', ids, idKeyOf(id)]]),
+    )
+    if (found[0] === null) return undefined
+    const position = Number(String(found[0]))
+    return position < this.first ? undefined : position
+  }
+
+  async marks(prefix: string, after: string, limit: number): Promise<MarkPage> {
+    const connection = await this.#ask.within(patienceMs)
+    if (connection === undefined) throw unavailable(this.#problem ?? 'no connection')
+    const isBehind = Buffer.compare(Buffer.from(after), Buffer.from(prefix)) >= 0
+    const from = isBehind && after !== '' ? `(${after}` : `[${prefix}`
+    const to = Buffer.concat([Buffer.from(`(${prefix}`), Buffer.from([0xff])]) // after all of UTF-8
+    const [found] = await this.#asking(connection, () =>
+      connection.run(list, this.#keys, [from, to, Math.max(0, limit)]),
+    )
+    const [head, ...flat] = (found as readonly Buffer[]).map(String)
+    const marks = []
+    for (let at = 0; at < flat.length; at += 2)
+      marks.push({ name: flat[at] ?? '', value: flat[at + 1] ?? '' })
+    return { marks, position: Number(head) }
+  }
+
+  catchUp(position: number): Promise<void> {
+    return this.#arrived(position)
+  }
+
+  onAdvance(wake: () => void): () => void {
+    this.#wakes.add(wake)
+    return () => this.#wakes.delete(wake)
+  }
+
+  onReset(told: (reset: LogReset) => void): () => void {
+    this.#resets.add(told)
+    return () => this.#resets.delete(told)
+  }
+
+  health(): LogHealth {
+    if (this.#isClosed) return { ok: false, reason: 'closed' }
+    return this.#problem === undefined
+      ? { ok: true }
+      : { ok: false, reason: 'the history in Redis cannot be used' }
+  }
+
+  stats(): LogStats {
+    const { bytes, count, notices, onceKeys, marks } = this.#history.state
+    return {
+      entries: count - notices,
+      notices,
+      bytes,
+      onceKeys,
+      marks,
+      corrupt: this.#corrupt.size,
+      cacheBytes: this.#cache.bytes,
+      waitingBytes: this.#writer.waitingBytes,
+      unseen: this.#history.newest - this.#history.position,
+      unseenMs: this.#behindSinceMs === 0 ? 0 : performance.now() - this.#behindSinceMs,
+      resets: this.#history.resets,
+    }
+  }
+
+  async close(): Promise<void> {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    clearInterval(this.#timer)
+    await this.#writer.close()
+    this.#write.close()
+    this.#ask.close()
+    await this.#follower.close()
+    this.#arrive()
+    this.#wakes.clear()
+    this.#resets.clear()
+    this.#cache.clear()
+  }
+
+  /** What is at hand: entries, and positions known to be damaged, up to the first that is neither. */
+  #readCached(after: number, last: number, { maxEntries, maxBytes }: ReadBounds): Page | undefined {
+    if (after + 1 < this.first) return undefined
+    const entries: Entry[] = []
+    let bytes = 0
+    let upTo = after
+    while (upTo < last && entries.length < maxEntries) {
+      const entry = this.#cache.get(upTo + 1)
+      if (entry === undefined) {
+        if (!this.#corrupt.has(upTo + 1)) break
+      } else if (entry.kind === 'update' || entry.position >= this.#history.state.noticesFrom) {
+        bytes += entry.update.data.length
+        if (bytes > maxBytes && entries.length > 0) break
+        entries.push(entry)
+      }
+      upTo++
+    }
+    return upTo === after ? undefined : { entries, upTo, ...this.#noticesLost(after) }
+  }
+
+  /** Readers of the same page share one question to Redis. */
+  #readShared(after: number, last: number, bounds: ReadBounds): Promise<Page> {
+    const key = `${after} ${last} ${bounds.maxEntries} ${bounds.maxBytes}`
+    const running = this.#reads.get(key)
+    if (running !== undefined) return running
+    const reading = this.#readStored(after, last, bounds).finally(() => this.#reads.delete(key))
+    this.#reads.set(key, reading)
+    return reading
+  }
+
+  async #readStored(after: number, last: number, bounds: ReadBounds): Promise<Page> {
+    const connection = await this.#ask.within(patienceMs)
+    if (connection === undefined) throw unavailable(this.#problem ?? 'no connection')
+    const page = await this.#asking(connection, () =>
+      readPage(connection, this.#keys, after, last, bounds),
+    )
+    const from = Math.min(startOf(page, after + 1, last), last + 1)
+    const entries: Entry[] = []
+    let bytes = 0
+    let upTo = from - 1
+    for (const raw of page.entries) {
+      if (raw.position > upTo + 1 && raw.position > page.noticesFrom) break // a hole: the next page begins with it
+      const entry = this.#decode(raw)
+      bytes += entry?.update.data.length ?? 0
+      if (entry !== undefined && bytes > bounds.maxBytes && entries.length > 0) break
+      if (entry !== undefined) entries.push(entry)
+      upTo = raw.position
+    }
+    if (page.entries.length === 0) upTo = last
+    const lost = from === after + 1 ? {} : { lost: { from: after + 1, to: from - 1 } }
+    return { entries, upTo, ...lost, ...this.#noticesLost(after, page.noticesFrom) }
+  }
+
+  #noticesLost(after: number, from = this.#history.state.noticesFrom): { lostNotices?: true } {
+    return after + 1 < from ? { lostNotices: true } : {}
+  }
+
+  /** Asks; when that fails the publisher's or subscriber's request is refused, not the process. */
+  async #asking<T>(connection: Connection, question: () => Promise<T>): Promise<T> {
+    try {
+      return await question()
+    } catch (error) {
+      if (!this.#ask.isElsewhere(connection, error)) this.#trouble(error as Error)
+      throw unavailable(redisProblem(error as Error), error)
+    }
+  }
+
+  #decode({ position, timeMs, record }: RawEntry): Entry | undefined {
+    const cached = this.#cache.get(position)
+    if (cached !== undefined) return cached
+    const read = readRecord(record, 0)
+    if (read === undefined) {
+      this.#noteCorrupt(position)
+      return undefined
+    }
+    const entry = { ...read, position, timeMs }
+    this.#cache.put(entry)
+    return entry
+  }
+
+  #noteCorrupt(position: number): void {
+    if (this.#corrupt.has(position) || this.#corrupt.size >= maxCorrupt) return
+    this.#corrupt.add(position)
+    this.#options.onCorrupt?.(position)
+  }
+
+  /** Takes what the follower brings; what this process itself appended may be here already. */
+  #take(after: number, raws: readonly RawEntry[]): void {
+    const history = this.#history
+    if (after > history.position) return // asked before a reset
+    let hasMore = false
+    for (const raw of raws) {
+      if (raw.position <= history.position) continue
+      const entry = this.#decode(raw)
+      history.advance(raw.position, fingerprintOf(raw.timeMs, raw.record), entry?.update.id)
+      hasMore = true
+    }
+    if (hasMore) this.#arrive()
+  }
+
+  /** Entries of our own that follow what we know need not come back from Redis. */
+  #own(entries: readonly Entry[], records: readonly Buffer[]): void {
+    const before = this.head
+    for (const [index, entry] of entries.entries()) {
+      if (entry.position !== this.head + 1) continue
+      this.#cache.put(entry)
+      const fingerprint = fingerprintOf(entry.timeMs, records[index] as Buffer)
+      this.#history.advance(entry.position, fingerprint, entry.update.id)
+    }
+    if (this.head > before) this.#arrive()
+  }
+
+  #arrive(): void {
+    const arrivals = this.#arrivals
+    this.#arrivals = []
+    for (const arrival of arrivals) arrival()
+    for (const wake of this.#wakes) wake()
+  }
+
+  /** What was appended is readable when `append` resolves, unless Redis went away in between. */
+  async #arrived(position: number): Promise<void> {
+    const deadline = performance.now() + farMs
+    while (this.head < position && performance.now() < deadline && !this.#isClosed) {
+      await this.#arrival()
+      if (this.head < position) await this.#fetch(position)
+    }
+  }
+
+  /** Resolves when entries came, or none for a moment. */
+  #arrival(): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, nearMs)
+      this.#arrivals.push(() => {
+        clearTimeout(timer)
+        resolve()
+      })
+    })
+  }
+
+  /** Asks for entries that the follower has not brought. Never rejects. */
+  async #fetch(position: number): Promise<void> {
+    const connection = await this.#ask.within(0)
+    if (connection === undefined) return
+    try {
+      while (this.head < position && !this.#isClosed) {
+        const after = this.head
+        const bounds = { maxEntries: 1_000, maxBytes: fetchBytes }
+        const { entries: raws } = await readPage(connection, this.#keys, after, position, bounds)
+        if (raws.length === 0) return
+        this.#take(after, raws)
+      }
+    } catch (error) {
+      this.#ask.isElsewhere(connection, error)
+    }
+  }
+
+  #reset(reset: LogReset): void {
+    this.#cache.clear()
+    this.#corrupt.clear()
+    for (const told of this.#resets) told(reset)
+    this.#arrive()
+  }
+
+  async #tick(): Promise<void> {
+    if (this.#isTicking || this.#isClosed) return
+    this.#isTicking = true
+    try {
+      const connection = await this.#ask.within(0)
+      if (connection === undefined) return
+      try {
+        await this.#lookAfter(connection)
+      } catch (error) {
+        if (!this.#ask.isElsewhere(connection, error)) this.#trouble(error as Error)
+      }
+    } finally {
+      this.#isTicking = false
+    }
+  }
+
+  async #lookAfter(connection: Connection): Promise<void> {
+    const nowMs = performance.now()
+    await this.#history.verify(connection)
+    this.#watchFollower(nowMs)
+    await this.#trimmer.trim(connection, this.#history)
+    await this.#writer.lookAfter(connection, this.#problem !== undefined)
+    if (this.#problem === undefined || !this.#write.isOpen || !this.#follower.isOpen) return
+    this.#problem = undefined
+    this.#options.onRecovered?.(nowMs - this.#brokenSinceMs)
+  }
+
+  /** A connection can be half open: nothing comes through it, and nothing says so. */
+  #watchFollower(nowMs: number): void {
+    if (this.#history.newest <= this.#history.position) {
+      this.#behindSinceMs = 0
+      return
+    }
+    if (this.#behindSinceMs === 0) this.#behindSinceMs = nowMs
+    else if (nowMs - Math.max(this.#behindSinceMs, this.#history.advancedAtMs) > deafMs)
+      this.#follower.restart(new RedisSilence('the follower hears nothing though there is news'))
+  }
+
+  #trouble(error: Error): void {
+    if (this.#isClosed) return
+    if (this.#problem === undefined) this.#brokenSinceMs = performance.now()
+    this.#problem = redisProblem(error)
+    this.#options.onTrouble?.(this.#problem)
+    if (isFinal(error)) this.#onFinal(error)
+  }
+}
+
+/** Where a page begins: what is missing before it is lost, unless only notices went from there. */
+function startOf({ entries, first, noticesFrom }: RawPage, expected: number, last: number): number {
+  const found = entries[0]?.position ?? last + 1
+  if (found === expected) return expected
+  if (found > Math.max(noticesFrom, expected)) return found
+  return Math.max(expected, first)
+}
+
+function unusable(problem: string): Error {
+  return new Error(`transport_url: cannot use Redis: ${problem}`)
+}
+
+/** The client learns that it may try again; the reason is for the log. */
+function unavailable(problem: string, cause?: unknown): HubError {
+  return new HubError('unavailable', 'the history cannot be reached now; try again later', {
+    cause: cause ?? new Error(problem),
+  })
+}
