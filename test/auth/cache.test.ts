@@ -192,5 +192,5 @@ t.test('a closed authenticator remembers nothing', async (t) => {
 
   auth.close()
 
-  t.strictSame(auth.cached, { entries: 0, bytes: 0 })
+  t.strictSame(auth.cached, { entries: 0, bytes: 0, pending: 0 })
 })
