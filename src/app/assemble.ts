@@ -105,10 +105,13 @@ export async function assemble(
     registryShards: settings.registryShards,
     matchCacheEntries: Math.ceil(settings.topicMatcherCacheEntries / (surroundings.workers ?? 1)), // a total
     cursorLines: settings.cursorLines,
+    presence: settings.subscriptions,
+    subscriptionGraceMs: settings.subscriptionGraceMs,
     maxFrameBytes: frameRoom * settings.maxRequestBodyBytes,
     observer: journal.beside(metrics),
     seats: surroundings.seats,
   })
+  await hub.ready()
   metrics.watch(hub, log)
   if (!settings.transportUrl.startsWith('lmdb:')) journal.watch(log) // that one tells by itself
   const rates = new PublishRates(settings.maxPublishesPerSecondPerToken)
@@ -157,6 +160,7 @@ export async function assemble(
     },
     admin: {
       hub,
+      kick: (target) => hub.kicks.kick(target),
       metrics,
       health,
       ...guardOf(settings),

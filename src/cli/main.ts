@@ -38,6 +38,11 @@ const commands: Readonly<Record<string, Command>> = {
     help: async () => (await import('./check.ts')).checkHelp,
     run: async (argv) => (await import('./check.ts')).check(argv),
   },
+  kick: {
+    summary: 'closes streams of a subject, or the one with a subscription',
+    help: async () => (await import('./kick.ts')).kickHelp,
+    run: async (argv) => (await import('./kick.ts')).kick(argv),
+  },
 }
 
 const badUsage = 2

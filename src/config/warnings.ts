@@ -9,7 +9,6 @@ export function warningsAbout(settings: Settings): readonly string[] {
     ...plainKeySets(settings),
     ...nobodySubscribes(settings),
     ...exposedPlayground(settings),
-    ...notYet(settings),
   ]
 }
 
@@ -44,15 +43,4 @@ function nobodySubscribes({ anonymous, issuers, legacyKeys }: Settings): readonl
 function exposedPlayground({ host, playground }: Settings): readonly string[] {
   if (!playground || isLoopbackHost(host)) return []
   return [`INSECURE: the playground listens on ${host}; whoever reaches it can publish`]
-}
-
-/** Options of the contract whose feature this version does not have: never ignored in silence. */
-function notYet(settings: Settings): readonly string[] {
-  const asked: readonly (readonly [option: string, isAsked: boolean])[] = [
-    ['subscriptions', settings.subscriptions && !settings.playground],
-    ['subscription_grace', settings.subscriptionGraceMs > 0],
-  ]
-  return asked
-    .filter(([, isAsked]) => isAsked)
-    .map(([option]) => `${option}: this version does not have it yet; the hub runs without`)
 }

@@ -1,9 +1,11 @@
 import type { FastifyInstance } from 'fastify'
 import type { Hub } from '../hub/hub.ts'
+import type { Kicked, KickTarget } from '../hub/kick.ts'
 import { type AdminGuard, operatorsOnly, refuseBrowsers } from './admin-guard.ts'
 import { debug } from './debug.ts'
 import { type AdminAnswer, type AdminRequest, forwardRest } from './forward.ts'
 import { health, type HealthSource } from './health.ts'
+import { kick } from './kick.ts'
 import { bareServer } from './server.ts'
 
 /** What `/metrics` shows: of this process, or of several. */
@@ -17,6 +19,8 @@ export interface AdminOptions extends AdminGuard {
   readonly health: HealthSource
   /** The hub of this process, for `/debug`; absent where hubs are in other processes. */
   readonly hub?: Hub | undefined
+  /** Closes streams, of all hubs on the log. */
+  readonly kick?: ((target: KickTarget) => Promise<Kicked>) | undefined
   /** Has a hub of another process answer what this one cannot. */
   readonly forward?: ((request: AdminRequest) => Promise<AdminAnswer>) | undefined
 }
@@ -42,6 +46,7 @@ export function adminServer(options: AdminOptions): FastifyInstance {
     void guarded.register(async (operators) => {
       operators.addHook('onRequest', operatorsOnly(options))
       if (options.hub !== undefined) debug(operators, options.hub)
+      if (options.kick !== undefined) kick(operators, options.kick)
       if (options.forward !== undefined) forwardRest(operators, options.forward)
     })
   })

@@ -14,7 +14,7 @@ const requestHeaders = new Set([
   'content-type',
   'idempotency-key',
 ])
-const exposed = ['Link', 'Mercure-Last-Event-ID']
+const exposed = ['Link', 'Mercure-Last-Event-ID', 'Mercure-Subscription-Count']
 const legacyExposed = ['Last-Event-ID']
 
 /**

@@ -19,6 +19,8 @@ import type { RequestKind } from './metrics.ts'
 import { publish } from './publish.ts'
 import type { PublishRates } from './publish-rates.ts'
 import { subscribe } from './subscribe.ts'
+import { subscriptions } from './subscriptions.ts'
+import { subscriptionsPath } from '../protocol/subscription.ts'
 
 export interface PluginOptions extends HubUrlOptions {
   readonly hub: Hub
@@ -235,6 +237,23 @@ export async function mercure(app: FastifyInstance, options: PluginOptions): Pro
         return Buffer.from(document) // of a string the framework would name the charset, which JSON has not
       },
     })
+
+  const { presence } = hub
+  if (options.subscriptions && presence !== undefined)
+    for (const url of [subscriptionsPath, `${subscriptionsPath}/*`]) {
+      app.route({
+        method: ['GET', 'HEAD'],
+        url,
+        exposeHeadRoute: false,
+        onRequest: authenticated,
+        handler: (request, reply) =>
+          subscriptions(hub, presence, request, reply, {
+            identity: identityOf(request),
+            hubUrl: urlsOf(request).hubUrl,
+          }),
+      })
+      refuseOtherMethods(url, ['GET', 'HEAD'])
+    }
 
   app.route({
     method: [...app.supportedMethods],

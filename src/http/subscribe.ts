@@ -66,6 +66,10 @@ export async function subscribe(
     throw refusal
   }
 
+  if (hub.kicks.isDenied(tokenHash)) {
+    if (!isHead) hub.unseat(seat)
+    return void reply.code(204).send() // which ends an EventSource for good
+  }
   if (isHead) return void headOf(reply, start).send()
   let wire: Wire | undefined
   try {
@@ -82,6 +86,8 @@ export async function subscribe(
       expiresAtMs,
       address,
       isPlain: isLegacy,
+      issuer: identity.issuer,
+      subject: identity.subject,
     })
 }
 

@@ -77,6 +77,18 @@ export function watchHub(families: Families, hub: Hub): void {
     'Addresses whose streams are counted',
     () => hub.seatCounts().addresses,
   )
+  gauge('mercure_subscriptions', 'Subscriptions that presence keeps', () => hub.presence?.size ?? 0)
+  gauge(
+    'mercure_presence_waiting',
+    'Presence changes that are not in the history yet',
+    () => hub.presence?.waiting ?? 0,
+  )
+  families.gauge(
+    'mercure_denied_tokens',
+    'Tokens that a kick denies until they end',
+    () => hub.kicks.denials,
+    'max',
+  )
 }
 
 /** What is read from the history at each scrape. */

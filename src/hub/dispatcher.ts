@@ -1,4 +1,4 @@
-import type { Log, LogReset, Page } from '../log/log.ts'
+import type { Entry, Log, LogReset, Page } from '../log/log.ts'
 import type { DeliveryFailure } from '../registry/cohort.ts'
 import { deliverAll } from '../registry/delivery.ts'
 import type { Registry } from '../registry/registry.ts'
@@ -9,6 +9,8 @@ export interface DispatcherOptions {
   readonly maxBytesPerPass: number
   /** Entries of the log were trimmed before they were dispatched. */
   readonly onLost: (entries: number) => void
+  /** A message between hubs, which nobody else gets. */
+  readonly onControl: (entry: Entry) => void
   /** After each pass. */
   readonly onPass: () => void
   /** The log lost entries that were dispatched: dispatching goes on after `dispatched`, between two passes. */
@@ -140,10 +142,16 @@ export class Dispatcher {
     this.#wake()
   }
 
+  #forStreams(entries: readonly Entry[]): readonly Entry[] {
+    if (!entries.some(({ kind }) => kind === 'control')) return entries
+    for (const entry of entries) if (entry.kind === 'control') this.#options.onControl(entry)
+    return entries.filter(({ kind }) => kind !== 'control')
+  }
+
   async #pass(page: Page): Promise<void> {
     const isProgress = page.upTo > this.dispatched || this.#log.head <= this.dispatched
     if (page.lost !== undefined) this.#options.onLost(page.lost.to - page.lost.from + 1)
-    const cohorts = this.#registry.route(page.entries)
+    const cohorts = this.#registry.route(this.#forStreams(page.entries))
     this.dispatched = page.upTo
     const isMoreWaiting = this.#log.head > page.upTo
     this.isLagging = isMoreWaiting || this.#isCatchingUp

@@ -11,9 +11,12 @@ import { Registry, type RegistryStats } from '../registry/registry.ts'
 import { Cursors, type Start } from './cursors.ts'
 import { Dispatcher } from './dispatcher.ts'
 import { drainOver } from './drain.ts'
+import { Kicks } from './kick.ts'
 import { Liveness } from './liveness.ts'
+import { Nodes } from './nodes.ts'
 import { type HubObserver, silent } from './observer.ts'
 import { Pacing } from './pacing.ts'
+import { Presence } from './presence.ts'
 import { type Publication, Publisher } from './publisher.ts'
 import { Pulse } from './pulse.ts'
 import { Replays } from './replay.ts'
@@ -37,6 +40,10 @@ export interface HubOptions extends SeatLimits {
   readonly matchCacheEntries: number
   /** Whether streams carry blocks without data that move the client's cursor. */
   readonly cursorLines: boolean
+  /** Whether the hub tells who subscribes: subscription events and the list. */
+  readonly presence?: boolean
+  /** A subscriber that comes back within it never left. */
+  readonly subscriptionGraceMs?: number
   readonly observer?: HubObserver
   /** Who counts streams, when others count with this hub; otherwise it counts its own. */
   readonly seats?: SeatKeeper | undefined
@@ -53,6 +60,9 @@ export interface Subscription {
   readonly address?: string | undefined
   /** Nothing but updates, comments and reconnection times: no cursor lines, no gap events. */
   readonly isPlain?: boolean
+  /** Who the token says it is, for kicks and presence. */
+  readonly issuer?: string | undefined
+  readonly subject?: string | undefined
 }
 
 /** How often the registry is checked in both directions: 4 ms of work for 15,000 subscribers. */
@@ -85,6 +95,11 @@ export class Hub implements Host {
   readonly #audit: NodeJS.Timeout
   readonly #liveness: Liveness
   readonly #cursors: Cursors
+  readonly #nodes: Nodes
+  readonly #ready: Promise<void>
+  readonly kicks: Kicks
+  /** Absent when the hub does not tell who subscribes. */
+  readonly presence: Presence | undefined
   /** Whoever opens streams asks here first when. */
   readonly pacing = new Pacing((error) => this.#observer.failed('pacing', error))
   #isDraining = false
@@ -107,6 +122,7 @@ export class Hub implements Host {
     this.#dispatcher = new Dispatcher(options.log, this.#registry, {
       maxBytesPerPass: Math.max(1, Math.floor(options.subscriberBufferBytes / 4)),
       onLost: (entries) => this.#tellEverybodyGap(entries),
+      onControl: (entry) => this.kicks.handle(entry),
       onPass: () => this.#replays.dispatchedMore(),
       onReset: (reset) => this.#readAgain(reset),
       onError: (error) => this.#observer.failed('dispatch', error),
@@ -132,6 +148,42 @@ export class Hub implements Host {
     })
     this.#liveness = new Liveness((answered) => this.#dispatcher.probe(answered))
     this.#audit = setInterval(() => this.#auditOnce(), auditMs).unref()
+    this.#nodes = new Nodes(options.log, {
+      hasLease: options.presence === true,
+      onDead: async (id) => this.presence?.endAllOf(id),
+      onRenamed: () => this.presence?.adoptAll(),
+      onError: (error) => this.#observer.failed('nodes', error),
+    })
+    this.kicks = new Kicks(options.log, {
+      nodes: this.#nodes,
+      subscribers: () => this.#subscribers,
+      onError: (error) => this.#observer.failed('kick', error),
+    })
+    if (options.presence === true)
+      this.presence = new Presence(options.log, {
+        nodeId: () => this.#nodes.id,
+        graceMs: options.subscriptionGraceMs ?? 0,
+        onError: (error) => this.#observer.failed('presence', error),
+      })
+    this.#ready = this.#start()
+  }
+
+  /** Resolves when earlier kicks are known and what dead hubs of this machine left open has ended. Never rejects. */
+  ready(): Promise<void> {
+    return this.#ready
+  }
+
+  async #start(): Promise<void> {
+    await this.kicks.start().catch((error: unknown) => this.#observer.failed('kick', error))
+    await this.#nodes.start()
+  }
+
+  /** The cursor that stands for a position: the id of the newest entry, where that says it, or an opaque one. */
+  async cursorFor(position: number): Promise<string> {
+    const { head, lastId } = this.#log
+    if (position === 0 || lastId === undefined) return earliest
+    if (head === position && (await this.#log.locate(lastId)) === position) return lastId
+    return this.#cursors.at(position)
   }
 
   /** Stores an update and resolves with its id; see `Publisher`. */
@@ -192,8 +244,11 @@ export class Hub implements Host {
       tokenHash: subscription.tokenHash,
       address: subscription.address,
       isPlain: subscription.isPlain ?? false,
+      subject: subscription.subject,
+      tokenEndsAtMs: expiresAtMs,
     })
     this.#subscribers.add(subscriber)
+    if (this.presence !== undefined) subscriber.subscriptions = this.presence.arrived(subscription)
     this.#observer.subscribed(subscriber)
     subscriber.send(this.#opening(start, subscriber))
     this.#pulse.watch(subscriber)
@@ -305,6 +360,7 @@ export class Hub implements Host {
     this.#pulse.forget(subscriber)
     this.#subscribers.delete(subscriber)
     this.#seats.leave(subscriber)
+    this.presence?.left(subscriber.subscriptions, reason)
     this.#observer.closed(subscriber, reason)
   }
 
@@ -407,6 +463,9 @@ export class Hub implements Host {
       subscriber.send(this.#blockEnd(subscriber))
       subscriber.close('drained')
     })
+    this.kicks.close()
+    await this.presence?.close()
+    await this.#nodes.close()
     this.#dispatcher.close()
     this.#pulse.close()
     await this.#log.close()

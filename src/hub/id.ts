@@ -10,6 +10,11 @@ export function newId(): string {
   return urnOf(Date.now(), randomUUID().slice(15))
 }
 
+/** A new id for a subscriber: a random URN, which tells nothing of when it came (draft-08 § 1.3). */
+export function newSubscriberId(): string {
+  return `urn:uuid:${randomUUID()}`
+}
+
 /** Everything that is needed to make the ids of a publication again: a time and 122 random bits. */
 export function newSeed(): string {
   return `${Date.now()} ${randomUUID()}`

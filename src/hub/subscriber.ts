@@ -36,6 +36,8 @@ export interface SubscriberOptions {
   readonly address: string | undefined
   /** Nothing but updates, comments and reconnection times go to it. */
   readonly isPlain: boolean
+  readonly subject?: string | undefined
+  readonly tokenEndsAtMs?: number | undefined
 }
 
 /**
@@ -53,6 +55,12 @@ export class Subscriber implements Member, Spoke {
   readonly tokenHash: string | undefined
   readonly address: string | undefined
   readonly isPlain: boolean
+  /** The token's subject, and when the token ends in milliseconds since 1970. */
+  readonly subject: string | undefined
+  readonly tokenEndsAtMs: number | undefined
+  /** URLs of its subscriptions; empty when the hub keeps no presence. */
+  subscriptions: readonly string[] = []
+  readonly openedMs = performance.now()
   lastWriteMs: number
   /** Since when, and at how many taken bytes, the peer has not read. 0: nothing is pending. */
   stuckSinceMs = 0
@@ -80,6 +88,8 @@ export class Subscriber implements Member, Spoke {
     this.tokenHash = options.tokenHash
     this.address = options.address
     this.isPlain = options.isPlain
+    this.subject = options.subject
+    this.tokenEndsAtMs = options.tokenEndsAtMs
     this.lastWriteMs = performance.now()
     wire.listen(this)
   }

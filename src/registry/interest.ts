@@ -29,7 +29,8 @@ export class Interest {
   }
 
   /** Whether an entry of the log is for this subscriber: the question that replays ask. */
-  covers({ update }: Entry): boolean {
+  covers({ kind, update }: Entry): boolean {
+    if (kind === 'control') return false
     const topics = update.topics.map((topic) => new Topic(topic))
     return this.#topics.hasAnyOf(topics) && (!update.isPrivate || this.grants.mayReceive(topics))
   }
