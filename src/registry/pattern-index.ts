@@ -1,13 +1,13 @@
 import type { LRUCache } from 'lru-cache'
 import type { Matcher } from '../protocol/matcher.ts'
 import type { Topic } from '../protocol/topic.ts'
+import type { UrlComponents } from '../protocol/url-pattern/components.ts'
+import type { PathShape } from '../protocol/url-pattern/url-pattern.ts'
 import type { Cohort } from './cohort.ts'
+import { SegmentTree } from './segment-tree.ts'
 
 /** (pattern, topic) → does it match. Bounded in entries and bytes; shared by all shards. */
 export type MatchCache = LRUCache<string, boolean>
-
-/** Segments of a path that the index looks at; deeper literals are left to the pattern itself. */
-const maxDepth = 16
 
 interface Row {
   readonly number: number
@@ -15,24 +15,25 @@ interface Row {
   readonly cohorts: Set<Cohort>
 }
 
-type Buckets = Map<string, Set<Row>>
+/** Rows by their literal host, or under undefined when it varies. */
+type Hosts = Map<string | undefined, SegmentTree<Row>>
 
 let rowCount = 0
 
 /**
  * URL Patterns → cohorts, so that a publish tries only the patterns that could match.
  *
- * Each distinct pattern stands in a bucket named after the literal beginning of its path, cut at the
- * last slash; a topic looks into one bucket for each of its path's directories. In a bucket, the
- * pattern's literal host is compared before the pattern itself runs. So the cost of a publish grows
- * with the patterns that share its host and directories, not with subscribers. Buckets are kept per
- * base, because a relative topic is another URL under each; a hub has one base, or a few. Patterns
- * over plain text have buckets of their own, named after what their topics begin with.
+ * Each distinct pattern stands under its literal host, in a tree of the segments of its path: a topic
+ * meets only patterns whose literal host and segments, wherever they stand, are its own. So the cost of
+ * a publish grows with the patterns that could match, not with subscribers (20,000 of the shape
+ * `/:a/:b/t123`: 0.02 ms a publish; 20 ms when they were all tried). Trees are kept per base, because a
+ * relative topic is another URL under each; a hub has one base, or a few. Patterns over plain text have
+ * a tree of their own, by what their topics begin with.
  */
 export class PatternIndex {
   readonly #rows = new Map<string, Row>()
-  readonly #bases = new Map<string, Buckets>()
-  readonly #texts: Buckets = new Map()
+  readonly #bases = new Map<string, Hosts>()
+  readonly #texts = new SegmentTree<Row>()
   readonly #cache: MatchCache
   /** Results that the cache had, and that it had not. */
   hits = 0
@@ -46,12 +47,17 @@ export class PatternIndex {
     return this.#rows.size
   }
 
+  /** Nothing is left, inside either: for tests. */
+  get isEmpty(): boolean {
+    return this.#rows.size === 0 && this.#bases.size === 0 && this.#texts.isEmpty
+  }
+
   add(matcher: Matcher, cohort: Cohort): void {
     let row = this.#rows.get(matcher.key)
     if (row === undefined) {
       row = { number: ++rowCount, matcher, cohorts: new Set() }
       this.#rows.set(matcher.key, row)
-      this.#bucketFor(row).add(row)
+      this.#treeFor(matcher).add(shapeOf(matcher), row)
     }
     row.cohorts.add(cohort)
   }
@@ -60,26 +66,28 @@ export class PatternIndex {
     const row = this.#rows.get(matcher.key)
     if (row?.cohorts.delete(cohort) !== true || row.cohorts.size > 0) return
     this.#rows.delete(matcher.key)
-    const buckets = this.#bucketsOf(matcher)
-    const name = bucketOf(matcher)
-    const bucket = buckets.get(name)
-    if (bucket?.delete(row) === true && bucket.size === 0) buckets.delete(name)
-    if (buckets.size === 0) this.#bases.delete(matcher.base)
+    if (matcher.prefix !== undefined) return this.#texts.remove(shapeOf(matcher), row)
+    const hosts = this.#bases.get(matcher.base)
+    const host = matcher.urlPattern?.literal.hostname
+    const tree = hosts?.get(host)
+    tree?.remove(shapeOf(matcher), row)
+    if (tree?.isEmpty === true) hosts?.delete(host)
+    if (hosts?.size === 0) this.#bases.delete(matcher.base)
   }
 
-  /** The cohorts with a pattern that selects `topic`, each once per pattern. */
-  *matching(topic: Topic): Generator<Cohort> {
-    for (const [base, buckets] of this.#bases) {
-      const components = topic.components(base)
-      if (components === undefined) continue
-      for (const name of bucketsFor(components.pathname))
-        for (const row of buckets.get(name) ?? [])
-          if (this.#matches(row, topic, components.hostname)) yield* row.cohorts
+  /** Calls `give` with the cohorts that have a pattern that selects `topic`, once for each pattern. */
+  matching(topic: Topic, give: (cohort: Cohort) => void): void {
+    for (const [base, hosts] of this.#bases) {
+      const url = topic.components(base)
+      if (url === undefined) continue
+      for (const host of [url.hostname, undefined])
+        for (const rows of hosts.get(host)?.candidates(url.pathname) ?? [])
+          for (const row of rows)
+            if (this.#matches(row, topic, url)) for (const cohort of row.cohorts) give(cohort)
     }
-    if (this.#texts.size === 0) return
-    for (const name of bucketsFor(topic.value))
-      for (const row of this.#texts.get(name) ?? [])
-        if (this.#matches(row, topic)) yield* row.cohorts
+    for (const rows of this.#texts.candidates(topic.value))
+      for (const row of rows)
+        if (this.#matches(row, topic)) for (const cohort of row.cohorts) give(cohort)
   }
 
   has(matcher: Matcher, cohort: Cohort): boolean {
@@ -91,24 +99,18 @@ export class PatternIndex {
       for (const cohort of cohorts) yield [matcher, cohort]
   }
 
-  #bucketsOf({ base, prefix }: Matcher): Buckets {
+  #treeFor({ base, prefix, urlPattern }: Matcher): SegmentTree<Row> {
     if (prefix !== undefined) return this.#texts
-    let buckets = this.#bases.get(base)
-    if (buckets === undefined) this.#bases.set(base, (buckets = new Map()))
-    return buckets
+    let hosts = this.#bases.get(base)
+    if (hosts === undefined) this.#bases.set(base, (hosts = new Map()))
+    const host = urlPattern?.literal.hostname
+    let tree = hosts.get(host)
+    if (tree === undefined) hosts.set(host, (tree = new SegmentTree()))
+    return tree
   }
 
-  #bucketFor({ matcher }: Row): Set<Row> {
-    const buckets = this.#bucketsOf(matcher)
-    const name = bucketOf(matcher)
-    let bucket = buckets.get(name)
-    if (bucket === undefined) buckets.set(name, (bucket = new Set()))
-    return bucket
-  }
-
-  #matches({ matcher, number }: Row, topic: Topic, hostname?: string): boolean {
-    const literal = matcher.urlPattern?.literal
-    if (literal?.hostname !== undefined && literal.hostname !== hostname) return false
+  #matches({ matcher, number }: Row, topic: Topic, url?: UrlComponents): boolean {
+    if (url !== undefined && matcher.urlPattern?.canMatch(url) === false) return false
     const key = `${number} ${topic.value}`
     const known = this.#cache.get(key)
     if (known !== undefined) {
@@ -122,21 +124,9 @@ export class PatternIndex {
   }
 }
 
-function bucketOf(matcher: Matcher): string {
-  const literal = matcher.prefix ?? matcher.urlPattern?.literal.pathname ?? ''
-  return directories(literal).at(-1) ?? ''
-}
+const anyPath: PathShape = { segments: [], isWhole: false, last: undefined }
 
-function bucketsFor(pathname: string): readonly string[] {
-  return ['', ...directories(pathname)]
-}
-
-/** `/a/b/c` → `/`, `/a/`, `/a/b/`. */
-function directories(path: string): string[] {
-  const found: string[] = []
-  for (let slash = path.indexOf('/'); slash >= 0 && found.length < maxDepth;) {
-    found.push(path.slice(0, slash + 1))
-    slash = path.indexOf('/', slash + 1)
-  }
-  return found
+function shapeOf({ prefix, urlPattern }: Matcher): PathShape {
+  if (prefix !== undefined) return { ...anyPath, segments: prefix.split('/').slice(0, -1) }
+  return urlPattern?.pathShape ?? anyPath
 }

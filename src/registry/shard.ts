@@ -64,7 +64,7 @@ export class Shard {
     for (const topic of topics) {
       const exact = this.#topics.get(topic.value)
       if (exact !== undefined) for (const cohort of exact) this.#give(cohort, entry, topics, turn)
-      for (const cohort of this.#patterns.matching(topic)) this.#give(cohort, entry, topics, turn)
+      this.#patterns.matching(topic, (cohort) => this.#give(cohort, entry, topics, turn))
     }
   }
 

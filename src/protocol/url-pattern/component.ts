@@ -25,11 +25,22 @@ export class Component {
   readonly prefix: string
   readonly suffix: string
   readonly varying: Program | 'anything' | undefined
+  /** What stands between slashes, from the beginning; undefined where it varies. */
+  readonly segments: readonly (string | undefined)[]
+  /** Whether `segments` are all there are. */
+  readonly hasAllSegments: boolean
 
-  constructor(prefix: string, suffix: string, varying?: Program | 'anything') {
+  constructor(
+    prefix: string,
+    suffix: string,
+    varying?: Program | 'anything',
+    { segments, isWhole }: Segments = { segments: [], isWhole: false },
+  ) {
     this.prefix = prefix
     this.suffix = suffix
     this.varying = varying
+    this.segments = segments
+    this.hasAllSegments = isWhole
   }
 
   matches(text: string): boolean {
@@ -58,10 +69,12 @@ export function compileComponent(
   const parts = parsePatternString(input, options, encode)
   checkRegexps(parts)
   const pieces = unfold(parts)
+  const segments = segmentsOf(pieces, options.delimiter === '/')
   const prefix = isText(pieces.at(0)) ? pieces.shift() : undefined
   const suffix = isText(pieces.at(-1)) ? pieces.pop() : undefined
   const { delimiter } = options
-  return new Component(textOf(prefix), textOf(suffix), varying(prefix, pieces, suffix, delimiter))
+  const middle = varying(prefix, pieces, suffix, delimiter)
+  return new Component(textOf(prefix), textOf(suffix), middle, segments)
 }
 
 export function compileProtocol(input: string): Component {
@@ -112,6 +125,30 @@ function unfold(parts: readonly Part[]): Part[] {
     }
   }
   return unfolded
+}
+
+interface Segments {
+  readonly segments: readonly (string | undefined)[]
+  readonly isWhole: boolean
+}
+
+/** What stands between slashes, up to the first piece that may hold one, or may not be there. */
+function segmentsOf(pieces: readonly Part[], endsAtSlash: boolean): Segments {
+  const segments: (string | undefined)[] = []
+  let current: string | undefined = ''
+  for (const piece of pieces) {
+    if (isText(piece)) {
+      const [first = '', ...others] = piece.value.split('/')
+      if (current !== undefined) current += first
+      for (const text of others) {
+        segments.push(current)
+        current = text
+      }
+    } else if (piece.type === 'segment-wildcard' && piece.modifier === 'none' && endsAtSlash)
+      current = undefined
+    else return { segments, isWhole: false }
+  }
+  return { segments: [...segments, current], isWhole: true }
 }
 
 function appendText(parts: Part[], text: string): void {

@@ -37,6 +37,13 @@ export interface LiteralPrefix {
   readonly pathnameSuffix: string
 }
 
+/** The segments of a path from its beginning. Unless they are all, others follow, the last of which may be known. */
+export interface PathShape {
+  readonly segments: readonly (string | undefined)[]
+  readonly isWhole: boolean
+  readonly last: string | undefined
+}
+
 /**
  * A pattern of the WHATWG URL Pattern standard (https://urlpattern.spec.whatwg.org/), case-sensitive,
  * that matches in linear time.
@@ -75,6 +82,23 @@ export class UrlPattern {
     const components = compileComponents(normalized(given))
     checkSize(components)
     return new UrlPattern(components)
+  }
+
+  /** What an index of paths can know, segment by segment: a text, or undefined where it varies. */
+  get pathShape(): PathShape {
+    const { pathname } = this.#components
+    const last = pathname.suffix.includes('/') ? pathname.suffix.split('/').at(-1) : undefined
+    return { segments: pathname.segments, isWhole: pathname.hasAllSegments, last }
+  }
+
+  /** False when a literal text rules the URL out: a few comparisons, where `test` runs the pattern. */
+  canMatch({ pathname, search }: UrlComponents): boolean {
+    const { pathname: path, search: query } = this.#components
+    return (
+      pathname.startsWith(path.prefix) &&
+      pathname.endsWith(path.suffix) &&
+      (query.literal === undefined || query.literal === search)
+    )
   }
 
   /** True when the URL with these components matches. Never throws. */
