@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { HubError } from '../protocol/errors.ts'
 import type { Update } from '../protocol/update.ts'
 import { EntryCache } from './entry-cache.ts'
+import { Gathering } from './gather.ts'
 import { type Group, planGroup, type Waiting } from './group.ts'
 import type {
   Appended,
@@ -81,6 +82,7 @@ export class LmdbLog implements Log {
   readonly #onCorrupt: (position: number) => void
   readonly #onFlush: (ms: number) => void
   readonly #onProblem: (problem: string | undefined) => void
+  readonly #gathering = new Gathering()
   readonly #wakes = new Set<() => void>()
   #timer: NodeJS.Timeout | undefined
   #state: State
@@ -329,19 +331,17 @@ export class LmdbLog implements Log {
     this.#onCorrupt(position)
   }
 
-  /** Publishes of one turn of the event loop share a flush, even when nothing is being written. */
   #startWriting(): void {
-    this.#writing ??= new Promise<void>((resolve) => setImmediate(resolve))
-      .then(() => this.#write())
-      .finally(() => {
-        this.#writing = undefined
-        if (this.#waiting.length > 0) this.#startWriting()
-      })
+    this.#writing ??= this.#write().finally(() => {
+      this.#writing = undefined
+      if (this.#waiting.length > 0) this.#startWriting()
+    })
   }
 
   /** Never rejects. What is to be trimmed goes in slices between the groups, more than came in with them. */
   async #write(): Promise<void> {
     while (this.#waiting.length > 0 || (this.#isTrimDue && !this.#isClosed)) {
+      if (this.#waiting.length > 0) await this.#gathering.gather(() => this.#waiting.length)
       const waiting = this.#takeWaiting()
       if (waiting.length > 0) await this.#writeGroup(waiting)
       const entries = waiting.reduce((sum, { updates }) => sum + updates.length, 0)
