@@ -5,6 +5,7 @@ import {
   type CredentialRules,
   findToken,
   type Presented,
+  readHeader,
   readToken,
   type Role,
 } from './credentials.ts'
@@ -125,6 +126,20 @@ export class Authenticator {
       this.#report(error)
       throw error
     }
+  }
+
+  /** Under what a token is remembered, for `recall`; undefined when the `Authorization` line holds none. */
+  keyOf(line: string, purpose: Purpose): string | undefined {
+    try {
+      return TokenCache.keyOf(readHeader([line]), purpose)
+    } catch {
+      return undefined
+    }
+  }
+
+  /** The identity of a token that was verified before, while it holds; undefined: `authenticate` tells why. */
+  recall(key: string): Identity | undefined {
+    return this.#cache.get(key, this.#now())
   }
 
   close(): void {

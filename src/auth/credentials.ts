@@ -94,7 +94,8 @@ function readCookies({ cookie }: Presented, rules: CredentialRules): string | un
   return readCookie(cookie, legacyCookieName)
 }
 
-function readHeader(lines: readonly string[]): string {
+/** The token of the `Authorization` lines. @throws HubError `invalid_credentials` */
+export function readHeader(lines: readonly string[]): string {
   const [line = ''] = lines
   if (lines.length > 1)
     throw invalidCredentials('malformed', 'there must be one Authorization header at most')

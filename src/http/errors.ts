@@ -6,10 +6,42 @@ import { legacyRefusal } from './legacy.ts'
 /** Seconds after which a client may try again when the hub cannot serve it now. */
 const retryAfterSeconds = 5
 
+/** An answer as it goes over the wire. */
+export interface Answer {
+  readonly status: number
+  readonly fields: Readonly<Record<string, string>>
+  readonly text: string
+}
+
 /**
- * Answers a refusal: status, challenge, and a sentence as text or, for who asks for JSON, as RFC 9457
- * says. A 0.x request is answered with the statuses of 0.x.
+ * A refusal's status, challenge, and a sentence as text or, for who asks for JSON, as RFC 9457 says. A
+ * 0.x request is answered with the statuses of 0.x.
  */
+export function refusalOf(
+  error: HubError,
+  accept: string | undefined,
+  metadataUrl: string | undefined,
+  isLegacy = false,
+): Answer {
+  const { status, title } = isLegacy ? legacyRefusal(error) : errors[error.code]
+  const challenge = isLegacy ? undefined : wwwAuthenticate(error.code, metadataUrl)
+  const fields: Record<string, string> = {}
+  if (challenge !== undefined) fields['www-authenticate'] = challenge
+  if (status === 503 || status === 429)
+    fields['retry-after'] = String(error.retryAfterSeconds ?? retryAfterSeconds)
+  if (error.code === 'too_large') fields['connection'] = 'close'
+  fields['cache-control'] = 'no-store'
+  if (wantsJson(accept)) {
+    const problem = { type: 'about:blank', title, status, detail: error.message, code: error.code }
+    fields['content-type'] = 'application/problem+json'
+    return { status, fields, text: JSON.stringify(problem) }
+  }
+  fields['content-type'] = 'text/plain; charset=utf-8'
+  const text = error.message === title ? title : `${title}: ${error.message}`
+  return { status, fields, text: `${text}\n` }
+}
+
+/** Answers a refusal through the framework. */
 export function sendError(
   request: FastifyRequest,
   reply: FastifyReply,
@@ -17,27 +49,15 @@ export function sendError(
   metadataUrl: string | undefined,
   isLegacy = false,
 ): void {
-  const { status, title } = isLegacy ? legacyRefusal(error) : errors[error.code]
-  const challenge = isLegacy ? undefined : wwwAuthenticate(error.code, metadataUrl)
-  if (challenge !== undefined) void reply.header('www-authenticate', challenge)
-  if (status === 503 || status === 429)
-    void reply.header('retry-after', error.retryAfterSeconds ?? retryAfterSeconds)
-  if (request.raw.httpVersionMajor > 1)
-    void reply.removeHeader('connection') // the framework's, on 413
-  else if (error.code === 'too_large') void reply.header('connection', 'close')
-  void reply.code(status).header('cache-control', 'no-store')
-  if (request.method === 'HEAD') void reply.send()
-  else if (wantsJson(request)) {
-    const problem = { type: 'about:blank', title, status, detail: error.message, code: error.code }
-    void reply.type('application/problem+json').send(JSON.stringify(problem))
-  } else {
-    const text = error.message === title ? title : `${title}: ${error.message}`
-    void reply.type('text/plain; charset=utf-8').send(`${text}\n`)
-  }
+  const { status, fields, text } = refusalOf(error, request.headers.accept, metadataUrl, isLegacy)
+  void reply.code(status).headers(fields)
+  if (request.raw.httpVersionMajor > 1) void reply.removeHeader('connection')
+  if (request.method === 'HEAD') void reply.removeHeader('content-type').send()
+  else void reply.send(Buffer.from(text)) // of a string the framework would name the charset, which JSON has not
 }
 
-function wantsJson(request: FastifyRequest): boolean {
-  return /\bapplication\/(problem\+)?json\b/i.test(request.headers.accept ?? '')
+function wantsJson(accept = ''): boolean {
+  return /\bapplication\/(problem\+)?json\b/i.test(accept)
 }
 
 /** What the framework throws, in the hub's own words; what nobody expected becomes `internal`. */

@@ -45,10 +45,13 @@ export function parseForm(bytes: string): Form {
   return new Form(fields)
 }
 
+/** Anything but ASCII and escapes of ASCII characters. */
+const hasMoreThanEscapes = /[+\u0080-\u00ff]|%(?![0-7][0-9a-f])/i
 const needsDecoding = /[%+\u0080-\u00ff]/
 
 function decode(bytes: string): string {
   if (!needsDecoding.test(bytes)) return bytes
+  if (!hasMoreThanEscapes.test(bytes)) return decodeURIComponent(bytes)
   const escaped = bytes
     .replaceAll('+', ' ')
     .replace(/%(?![0-9a-f]{2})/gi, '%25')

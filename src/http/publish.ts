@@ -6,6 +6,7 @@ import { HubError } from '../protocol/errors.ts'
 import { parseRetry, type UpdateDraft } from '../protocol/update.ts'
 import { type Form, parseForm } from './form.ts'
 import { mediaTypeOf, onceOf } from './idempotency.ts'
+import { isQueued, itsTurn } from './pipeline.ts'
 import { UpdateLines } from './ndjson.ts'
 import type { PublishRates } from './publish-rates.ts'
 
@@ -18,7 +19,7 @@ export interface PublishCaller {
   readonly rates: PublishRates
 }
 
-const formType = 'application/x-www-form-urlencoded'
+export const formType = 'application/x-www-form-urlencoded'
 const batchType = 'application/x-ndjson'
 
 /**
@@ -31,6 +32,7 @@ export async function publish(
   reply: FastifyReply,
   { identity, hubUrl, idempotencyWindowMs, rates }: PublishCaller,
 ): Promise<void> {
+  if (isQueued(reply.raw)) await itsTurn(reply.raw) // behind a stream it never comes
   const type = mediaTypeOf(request.headers['content-type'] ?? '')
   const { grants } = identity
   if (type === formType) {
@@ -65,7 +67,7 @@ function bodyOf(request: FastifyRequest): Buffer {
 }
 
 /** `data`, `id`, `type` and `retry` count once, the first time; `private` by its presence; others not at all. */
-function draftOf(form: Form): UpdateDraft {
+export function draftOf(form: Form): UpdateDraft {
   return {
     topics: form.getAll('topic'),
     data: form.get('data') ?? '',

@@ -1,9 +1,10 @@
-import { METHODS } from 'node:http'
+import { METHODS, type RequestListener } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { HubError } from '../protocol/errors.ts'
 import { asHubError, sendError } from './errors.ts'
 import { health, healthOf } from './health.ts'
+import { HotPublish } from './hot-publish.ts'
 import { HubUrlResolver } from './hub-urls.ts'
 import { type PageOptions, page } from './page.ts'
 import { mercure, type PluginOptions, securityHeaders } from './plugin.ts'
@@ -43,9 +44,23 @@ export function hubServer(options: ServerOptions): FastifyInstance {
   health(app, healthOf(options.hub, options.files))
   options.files?.guard(app.server)
   void app.register(mercure, options)
+  takeFirst(app, new HotPublish(options, new HubUrlResolver(options)))
   if (options.page !== undefined)
     void app.register(page, { ...options.page, urls: new HubUrlResolver(options) })
   return app
+}
+
+/** Usual publishes are taken before the framework looks at them. */
+function takeFirst(app: FastifyInstance, hot: HotPublish): void {
+  const framework = app.server.listeners('request') as RequestListener[]
+  app.server.removeAllListeners('request')
+  app.server.on('request', (request, response) => {
+    if (!hot.take(request, response)) for (const listener of framework) listener(request, response)
+  })
+  app.addHook('preClose', (done) => {
+    hot.close()
+    done()
+  })
 }
 
 /** Starts listening and tells the URL. */

@@ -13,6 +13,7 @@ import {
   setLegacyCursor,
 } from './legacy.ts'
 import { parseMatchers } from './matchers.ts'
+import { isQueued, itsTurn } from './pipeline.ts'
 import { openWire } from './wire.ts'
 
 /** Who subscribes, as the plugin found out. */
@@ -96,18 +97,6 @@ function headOf(reply: FastifyReply, start: Start | undefined): FastifyReply {
   if (start !== undefined)
     void reply.header('mercure-last-event-id', asFieldValue(start.lastEventId))
   return reply
-}
-
-/**
- * A pipelined request waits until those before it are answered. Behind a stream that is never: then
- * this is never resumed, and goes with its connection.
- */
-function itsTurn(response: ServerResponse): Promise<void> {
-  return new Promise((resolve) => response.once('socket', () => resolve()))
-}
-
-function isQueued(response: ServerResponse): boolean {
-  return response.socket === null && !response.destroyed
 }
 
 /** An `EventSource`, which never comes back from a status that is not 200, but does from a lost connection. */

@@ -63,7 +63,7 @@ t.test('finds exactly the patterns that match, whatever their shape', async (t) 
 
   const found = topics.map((topic) =>
     matching(index, topic)
-      .map((cohort) => cohorts.get(cohort)?.pattern)
+      .map((cohort) => cohorts.get(cohort)?.pattern ?? '')
       .toSorted(),
   )
 
