@@ -201,7 +201,8 @@ export async function mercure(app: FastifyInstance, options: PluginOptions): Pro
         subscribe(hub, request, reply, {
           identity: identityOf(request),
           hubUrl: urlsOf(request).hubUrl,
-          address: options.needsAddress ? urls.addressOf(request.raw) : undefined,
+          address:
+            options.needsAddress || bringsCursor(request) ? urls.addressOf(request.raw) : undefined,
           speaksLegacy: options.speaksLegacy,
         }),
     })
@@ -290,6 +291,11 @@ function kindOf({ method, routeOptions }: FastifyRequest): RequestKind {
   if (routeOptions.url !== hubPath) return 'other'
   if (method === 'POST') return 'publish'
   return method === 'GET' || method === 'QUERY' || method === 'HEAD' ? 'subscribe' : 'other'
+}
+
+/** Replays of one address take turns with those of others. */
+function bringsCursor({ raw }: FastifyRequest): boolean {
+  return raw.headers['last-event-id'] !== undefined || /last.?event.?id/i.test(raw.url ?? '')
 }
 
 /** The body of a QUERY is a form, whatever its content type says, or when it has none (draft-08 § 1.4). */

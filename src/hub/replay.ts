@@ -1,7 +1,9 @@
-import type { Log, Page } from '../log/log.ts'
+import type { Log } from '../log/log.ts'
 import { HubError } from '../protocol/errors.ts'
-import { encodeHubEvent, encodeUpdate } from '../protocol/sse.ts'
+import { encodeHubEvent } from '../protocol/sse.ts'
 import { maxWriteBytes } from '../registry/outbox.ts'
+import { FairQueue } from './fair-queue.ts'
+import { type ReplayPage, ReplayPages } from './replay-pages.ts'
 import type { Subscriber } from './subscriber.ts'
 
 export interface ReplayOptions {
@@ -19,29 +21,37 @@ export interface ReplayOptions {
 const budgetMs = 4
 /** When a log that cannot be reached is asked again. */
 const againMs = 500
-const page = { maxEntries: 256, maxBytes: maxWriteBytes }
+/** Pages that may be on their way from a log that answers later. */
+const maxReads = 8
 
 /**
  * Serves the subscribers that are not live yet, in turn, a page at a time.
  *
  * Each reads the log from its own position and writes only while its socket has room, so a replay
- * costs one page and the socket's buffer, however long the history and however slow the client.
+ * costs one page and the socket's buffer, however long the history and however slow the client. The
+ * addresses that clients come from take turns: many replays of one do not keep another's waiting.
  */
 export class Replays {
-  readonly #log: Log
+  readonly #pages: ReplayPages
   readonly #options: ReplayOptions
-  #queue: Subscriber[] = []
+  readonly #queue = new FairQueue<Subscriber>()
   #ahead: Subscriber[] = []
   #isScheduled = false
+  #reads = 0
 
   constructor(log: Log, options: ReplayOptions) {
-    this.#log = log
+    this.#pages = new ReplayPages(log)
     this.#options = options
   }
 
   /** Subscribers that have something to read now. */
   get waiting(): number {
-    return this.#queue.length + this.#ahead.length
+    return this.#queue.size + this.#ahead.length
+  }
+
+  /** Bytes of pages that are kept for replays near each other. */
+  get keptBytes(): number {
+    return this.#pages.bytes
   }
 
   /** Goes on with a subscriber: when it starts, and when its socket has room again. */
@@ -65,23 +75,25 @@ export class Replays {
   }
 
   #enqueue(subscriber: Subscriber): void {
-    this.#queue.push(subscriber)
-    if (this.#isScheduled) return
+    this.#queue.push(subscriber.address ?? '', subscriber)
+    this.#schedule()
+  }
+
+  #schedule(): void {
+    if (this.#isScheduled || this.#queue.size === 0 || this.#reads >= maxReads) return
     this.#isScheduled = true
     setImmediate(() => this.#run())
   }
 
   #run(): void {
     const deadline = performance.now() + budgetMs
-    const queue = this.#queue
-    let served = 0
-    while (served < queue.length && performance.now() < deadline) {
-      const subscriber = queue[served++]
-      if (subscriber !== undefined) this.#serve(subscriber)
+    while (this.#reads < maxReads && performance.now() < deadline) {
+      const subscriber = this.#queue.shift()
+      if (subscriber === undefined) break
+      this.#serve(subscriber)
     }
-    this.#queue = queue.slice(served)
-    this.#isScheduled = this.#queue.length > 0
-    if (this.#isScheduled) setImmediate(() => this.#run())
+    this.#isScheduled = false
+    this.#schedule()
   }
 
   #serve(subscriber: Subscriber): void {
@@ -91,30 +103,42 @@ export class Replays {
     }
     try {
       const after = subscriber.position
-      const upTo = this.#options.dispatched()
-      const read = this.#log.read(after, { ...page, upTo })
-      if (read instanceof Promise)
-        read.then(
-          (found) => this.#send(subscriber, after, found),
-          (error: unknown) => this.#fail(subscriber, error),
-        )
+      const read = this.#pages.read(after, this.#options.dispatched())
+      if (read instanceof Promise) void this.#sendLater(subscriber, after, read)
       else this.#send(subscriber, after, read)
     } catch (error) {
       this.#fail(subscriber, error)
     }
   }
 
-  #send(subscriber: Subscriber, after: number, { entries, upTo, lost }: Page): void {
+  /** Never rejects. */
+  async #sendLater(
+    subscriber: Subscriber,
+    after: number,
+    read: Promise<ReplayPage>,
+  ): Promise<void> {
+    this.#reads++
+    try {
+      this.#send(subscriber, after, await read)
+    } catch (error) {
+      this.#fail(subscriber, error)
+    } finally {
+      this.#reads--
+      this.#schedule()
+    }
+  }
+
+  #send(subscriber: Subscriber, after: number, page: ReplayPage): void {
     subscriber.isQueuedForReplay = false
     if (subscriber.state !== 'replaying') return
     if (subscriber.position !== after) return this.resume(subscriber) // the log was reset meanwhile
-    const wanted = entries.filter((entry) => subscriber.interest.covers(entry))
-    const frames = Buffer.concat(wanted.map((entry) => encodeUpdate(entry.update)))
+    const { upTo, lost } = page
+    const { count, frames } = this.#pages.select(page, after, subscriber.interest)
     if (!subscriber.hasRoomFor(frames.length)) return // read again once the peer has taken what is pending
     if (lost !== undefined) this.#tellGap(subscriber, lost.to - lost.from + 1)
     subscriber.position = upTo
     if (frames.length > 0) {
-      this.#options.onReplayed(wanted.length)
+      this.#options.onReplayed(count)
       subscriber.send(frames)
     }
     if (subscriber.pendingBytes < maxWriteBytes) this.resume(subscriber)

@@ -1,0 +1,162 @@
+import type { Entry, Log, Page } from '../log/log.ts'
+import { encodeUpdate } from '../protocol/sse.ts'
+import { maxWriteBytes } from '../registry/outbox.ts'
+import type { Interest } from '../registry/interest.ts'
+
+/** Positions whose entries are read together: pages end where a block ends, so that replays meet. */
+const blockEntries = 256
+/** Pages and frames that are kept for replays near each other. */
+const maxKeptBytes = 16 * 1024 * 1024
+/** Objects and string headers of a decoded entry; a row of one of a page's tables. */
+const entryOverheadBytes = 512
+const rowBytes = 256
+
+/** The frames of a page that one interest covers; shared by all that cover the same entries. */
+export interface Selected {
+  readonly count: number
+  readonly frames: Buffer
+}
+
+const none: Selected = { count: 0, frames: Buffer.alloc(0) }
+
+/** A page of the history, with what was already matched and encoded of it. */
+export class ReplayPage {
+  readonly upTo: number
+  readonly lost: Page['lost']
+  readonly #entries: readonly Entry[]
+  readonly #frames: (Buffer | undefined)[] = []
+  readonly #byInterest = new Map<string, Selected>()
+  readonly #byEntries = new Map<string, Selected>()
+  bytes: number
+
+  constructor({ entries, upTo, lost }: Page) {
+    this.upTo = upTo
+    this.lost = lost
+    this.#entries = entries.filter((entry) => entry.kind !== 'control')
+    this.bytes = rowBytes
+    for (const { update } of entries) this.bytes += entryOverheadBytes + update.data.length
+  }
+
+  /** What an interest covers: matched once per interest, encoded once per entry, joined once per list of entries. */
+  select(interest: Interest): Selected {
+    let selected = this.#byInterest.get(interest.key)
+    if (selected !== undefined) return selected
+    const indexes: number[] = []
+    for (const [index, entry] of this.#entries.entries())
+      if (interest.covers(entry)) indexes.push(index)
+    selected = indexes.length === 0 ? none : this.#join(indexes)
+    this.#byInterest.set(interest.key, selected)
+    this.bytes += rowBytes
+    return selected
+  }
+
+  #join(indexes: readonly number[]): Selected {
+    const key = indexes.length === this.#entries.length ? '*' : indexes.join()
+    let selected = this.#byEntries.get(key)
+    if (selected === undefined) {
+      const frames = Buffer.concat(indexes.map((index) => this.#frameOf(index)))
+      selected = { count: indexes.length, frames }
+      this.#byEntries.set(key, selected)
+      this.bytes += rowBytes + frames.length + key.length
+    }
+    return selected
+  }
+
+  #frameOf(index: number): Buffer {
+    let frame = this.#frames[index]
+    if (frame === undefined) {
+      const entry = this.#entries[index] as Entry // an index of `select`
+      frame = this.#frames[index] = encodeUpdate(entry.update)
+      this.bytes += frame.length
+    }
+    return frame
+  }
+}
+
+/**
+ * Reads the history for replays, a page at a time.
+ *
+ * A page ends at the end of a block of positions, or where it has enough bytes: replays that began at
+ * different cursors read the same pages from their second one on. Pages that cannot grow are kept,
+ * the least used ones go first.
+ */
+export class ReplayPages {
+  readonly #log: Log
+  readonly #kept = new Map<number, ReplayPage>()
+  #keptBytes = 0
+  #epoch: string
+
+  constructor(log: Log) {
+    this.#log = log
+    this.#epoch = log.epoch
+  }
+
+  /** Bytes of the pages that are kept. */
+  get bytes(): number {
+    return this.#keptBytes
+  }
+
+  /** The page after a position, which reads no further than `dispatched`. */
+  read(after: number, dispatched: number): ReplayPage | Promise<ReplayPage> {
+    const kept = this.#find(after)
+    if (kept !== undefined) return kept
+    const blockEnd = (Math.floor(after / blockEntries) + 1) * blockEntries
+    const isTrimmed = after + 1 < this.#log.first // a hole of many blocks is one gap
+    const upTo = isTrimmed ? dispatched : Math.min(blockEnd, dispatched)
+    const read = this.#log.read(after, { maxEntries: blockEntries, maxBytes: maxWriteBytes, upTo })
+    const made = (found: Page) => {
+      const page = new ReplayPage(found)
+      if (page.lost === undefined && (page.upTo === blockEnd || page.upTo < upTo))
+        this.#keep(after, page)
+      return page
+    }
+    return read instanceof Promise ? read.then(made) : made(read)
+  }
+
+  /** What an interest covers of a page; what that added to the page is counted. */
+  select(page: ReplayPage, after: number, interest: Interest): Selected {
+    const before = page.bytes
+    const selected = page.select(interest)
+    if (this.#kept.get(after) === page) {
+      this.#keptBytes += page.bytes - before
+      this.#evict(page)
+    }
+    return selected
+  }
+
+  /** A page whose first entry was trimmed meanwhile is read again: the client has to learn of the gap. */
+  #find(after: number): ReplayPage | undefined {
+    if (this.#epoch !== this.#log.epoch) {
+      this.#epoch = this.#log.epoch
+      this.#kept.clear()
+      this.#keptBytes = 0
+    }
+    const page = this.#kept.get(after)
+    if (page === undefined) return undefined
+    this.#drop(after, page)
+    if (after + 1 < this.#log.first) return undefined
+    this.#keep(after, page)
+    return page
+  }
+
+  #keep(after: number, page: ReplayPage): void {
+    const older = this.#kept.get(after)
+    if (older !== undefined) this.#drop(after, older)
+    this.#kept.set(after, page)
+    this.#keptBytes += page.bytes
+    this.#evict(page)
+  }
+
+  #drop(after: number, page: ReplayPage): void {
+    this.#kept.delete(after)
+    this.#keptBytes -= page.bytes
+  }
+
+  /** A page that alone is over the bound is not kept. */
+  #evict(current: ReplayPage): void {
+    for (const [after, page] of this.#kept) {
+      if (this.#keptBytes <= maxKeptBytes) return
+      if (page !== current || this.#kept.size === 1) this.#drop(after, page)
+    }
+  }
+}

@@ -1,0 +1,66 @@
+import t from 'tap'
+import { startHub } from '../fixtures/hub.ts'
+import { until } from '../fixtures/until.ts'
+import type { Update } from '../../src/protocol/update.ts'
+
+const count = 3000
+
+/** Every third is of topic b, every fifth is private. */
+const updates: Update[] = Array.from({ length: count }, (_, i) => ({
+  id: `e${i + 1}`,
+  topics: [(i + 1) % 3 === 0 ? 'b' : 'a'],
+  data: 'x'.repeat(i % 1000),
+  isPrivate: (i + 1) % 5 === 0,
+  type: '',
+  retry: '',
+}))
+
+function expected(topic: string, after: number, seesPrivate: boolean): string {
+  return updates
+    .slice(after)
+    .filter((one) => one.topics[0] === topic && (seesPrivate || !one.isPrivate))
+    .map((one) => one.id)
+    .join()
+}
+
+t.test('replays that share pages each get what is theirs, from their own cursor', async (t) => {
+  const hub = await startHub(t)
+  await hub.assembly.log.append(updates)
+
+  const readers = Array.from({ length: 40 }, (_, i) => ({
+    topic: i % 2 === 0 ? 'a' : 'b',
+    after: i % 4 === 0 ? 0 : (i * 71) % count,
+    seesPrivate: i % 3 === 0,
+  }))
+  await Promise.all(
+    readers.map(async ({ topic, after, seesPrivate }, i) => {
+      const subscribe = seesPrivate ? ['a', 'b'] : [`nothing ${i}`]
+      const stream = await hub.subscribe(`match=${topic}`, {
+        token: hub.token({ subscribe }),
+        lastEventId: after === 0 ? 'earliest' : `e${after}`,
+      })
+      const ids = expected(topic, after, seesPrivate)
+      await stream.until(ids.split(',').length)
+      t.equal(stream.events.map((event) => event.id).join(), ids)
+    }),
+  )
+
+  await until(() => hub.hub.stats().members === 40)
+  t.strictSame(hub.hub.verify(), [])
+})
+
+t.test('pages that were trimmed meanwhile are not served from what is kept', async (t) => {
+  const hub = await startHub(t, { history_size: count })
+  await hub.assembly.log.append(updates)
+  const first = await hub.subscribe('match=a', { lastEventId: 'earliest', token: hub.token() })
+  const cursor = first.cursors[0] ?? ''
+  await first.until(2000)
+
+  await hub.assembly.log.append(updates.map((one) => ({ ...one, id: `new ${one.id}` })))
+  await until(() => hub.assembly.log.first === count + 1)
+  const late = await hub.subscribe('match=a', { lastEventId: cursor, token: hub.token() })
+  await late.until(2001)
+
+  t.equal(late.events[0]?.type, 'mercure', 'the gap is told')
+  t.equal(late.events[1]?.id, 'new e1')
+})
