@@ -48,7 +48,7 @@ const trimSlice = 500
 /** Damaged records that one page of a reader may pass by. */
 const mostLostPerPage = 10_000
 /** How long a start may look at the pages of the store. */
-const glanceMs = 1_000
+const glanceMs = 300
 const damagedState =
   'the row that says where the history stands is damaged; run "cinnabar check --repair"'
 

@@ -140,6 +140,13 @@ export function nodeCount(page: Buffer): number {
   return twoBytes(page, 20) >> 1
 }
 
+/** Whether no row of a leaf has pages of its own: nothing more is to be followed. */
+export function areAllPlain(page: Buffer): boolean {
+  for (let index = nodeCount(page) - 1; index >= 0; index--)
+    if (twoBytes(page, nodeStart(page, index) + 4) !== 0) return false
+  return true
+}
+
 /** Reads a node of a leaf; false when it does not fit in its page. */
 export function readNode(page: Buffer, index: number, node: Node): boolean {
   const slot = pageHead + 2 * index

@@ -1,4 +1,5 @@
 import {
+  areAllPlain,
   bigPages,
   compareKeyAt,
   emptyNode,
@@ -127,6 +128,10 @@ class Walk {
   #visitLeaf(page: Buffer, number: number): void {
     this.#leaves++
     const count = nodeCount(page)
+    if (this.#visitor.onNode === undefined && areAllPlain(page)) {
+      this.rows += count
+      return
+    }
     for (let index = 0; index < count; index++) {
       if (!readNode(page, index, this.#node)) return this.#fail('a row of it is damaged', number)
       if (this.#node.isDuplicates) this.#visitDuplicates({ ...this.#node }, number)
