@@ -218,7 +218,7 @@ t.test('behaviour 113: listed origins may read every answer, others none', async
       headers['access-control-expose-headers'],
     ]
   }
-  const exposed = 'Link, Mercure-Last-Event-ID'
+  const exposed = 'Link, Mercure-Last-Event-ID, Mercure-Subscription-Count'
   const nothing = [undefined, undefined, undefined]
 
   for (const origin of ['https://app.example', 'https://a.wild.example', 'null'])

@@ -210,6 +210,6 @@ t.test('pages on other origins may read the old answer too', async (t) => {
 
   t.equal(
     stream.head.headers['access-control-expose-headers'],
-    'Link, Mercure-Last-Event-ID, Last-Event-ID',
+    'Link, Mercure-Last-Event-ID, Mercure-Subscription-Count, Last-Event-ID',
   )
 })

@@ -40,7 +40,7 @@ t.test('every metric of a hub is documented with its type, and nothing else is',
     t.ok(familiesOf(scrape).has(name), name)
   t.match(scrape, /^mercure_publish_duration_seconds_bucket\{le="\+Inf"\} 1$/m)
   t.match(scrape, /^mercure_publish_duration_seconds_count 1$/m)
-  t.match(scrape, /^mercure_log_flush_duration_seconds_count 1$/m)
+  t.match(scrape, /^mercure_log_flush_duration_seconds_count [1-9]/m)
   t.match(scrape, /^mercure_log_up 1$/m)
 })
 
