@@ -83,7 +83,7 @@ const asText = (entries: Iterable<Entry>) => [...entries].map((entry) => JSON.st
 
 t.test('check finds what matters of any damage, and repair keeps what is whole', async (t) => {
   const seed = Number(process.env['SEED'] ?? 1)
-  const rounds = Number(process.env['DAMAGES'] ?? 40)
+  const rounds = Number(process.env['DAMAGES'] ?? 12)
   /** The processes are what takes time: the long form starts some for each tenth damage. */
   const servedEvery = rounds > 100 ? 10 : 1
   const whole = temporaryFolder(t)

@@ -5,10 +5,12 @@ import { OpenPage } from '../fixtures/open-page.ts'
 import { playgroundToken, publishTo } from '../fixtures/playground.ts'
 
 const skip = withoutChromium()
+/** Who comes and goes would stand among the updates. */
+const quiet = { MERCURE_SUBSCRIPTIONS: '0' }
 const topic = 'https://example.com/books/1'
 
 t.test('the playground page in Chromium', { skip }, async (t) => {
-  const hub = await HubProcess.start(t, { args: ['--playground'] })
+  const hub = await HubProcess.start(t, { args: ['--playground'], env: quiet })
   const browser = await startChromium(t)
 
   t.test('each field and button is found by its name, and by no other’s', async (t) => {
