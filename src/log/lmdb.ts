@@ -353,10 +353,10 @@ export class LmdbLog implements Log {
   async #writeGroup(waiting: readonly Waiting[]): Promise<void> {
     try {
       const begunMs = performance.now()
-      const { outcomes } = await this.#commit((state) =>
+      const { outcomes, stored } = await this.#commit((state) =>
         planGroup(this.#store, state, waiting, Date.now()),
       )
-      this.#onFlush(performance.now() - begunMs)
+      if (stored.length > 0) this.#onFlush(performance.now() - begunMs) // marks alone are no updates
       for (const [index, { resolve, reject }] of waiting.entries()) {
         const outcome = outcomes[index]
         if (outcome instanceof HubError) reject(outcome)
