@@ -133,6 +133,8 @@ async function rebuild(file: PageFile, kept: Salvage, directory: string): Promis
 
 /** What one commit of a rebuild writes. */
 const groupEntries = 5_000
+/** Records that may be missing one after another beyond what is known of the history. */
+const longestGap = 1_000_000
 /** As much of a record as says what it holds. */
 const recordHeadBytes = 6
 const groupBytes = 16 * 1024 * 1024
@@ -160,6 +162,7 @@ class Rebuilder {
       this.#state = { ...emptyState, first: state.first, head: state.first - 1 }
     for (const { position, offset, length } of places.inOrder()) {
       if (state !== undefined && position < state.first) continue // trimmed, and on its way to be overwritten
+      if (this.#isImpossible(position, next)) continue
       const record = this.#file.bytes(offset, length)
       if (record === undefined || this.#isDroppedNotice(position, record)) continue
       for (; next !== undefined && next < position; next++)
@@ -175,6 +178,12 @@ class Rebuilder {
       state: this.#state,
       dropped: this.#dropped.describe('dropped, its record is damaged or lost'),
     }
+  }
+
+  /** A damaged key: a record's checksum covers the lower half of its position only, the upper may be anything. */
+  #isImpossible(position: number, next: number | undefined): boolean {
+    const known = Math.max(this.#kept.state?.head ?? 0, next ?? position)
+    return position - known > longestGap
   }
 
   /** Where notices were dropped from among updates, a missing record says nothing, as long as no update is missing. */
