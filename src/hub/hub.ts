@@ -393,7 +393,7 @@ export class Hub implements Host {
     return this.#replays.waiting
   }
 
-  /** Bytes that wait for subscribers. Walks all of them (3 ms for 15,000): for a scrape, not for a hot path. */
+  /** Bytes that wait for subscribers. Walks all of them: for a scrape, not for a hot path. */
   pendingBytes(): { readonly sum: number; readonly max: number } {
     let [sum, max] = [0, 0]
     for (const { pendingBytes } of this.#subscribers) {

@@ -39,7 +39,7 @@ export function idKeyOf(id: string): string {
   return `#${createHash('sha1').update(id).digest('hex')}`
 }
 
-/** Bytes of stream node, index and expiry beside an entry's text (measured with MEMORY USAGE: 150 to 190). */
+/** Bytes of stream node, index and expiry beside an entry's text (estimated). */
 const overheadBytes = 180
 
 function script(flags: string, body: string): Script {

@@ -10,7 +10,7 @@ import {
   mostNotices,
 } from './retention.ts'
 
-/** What one run of the script drops at most: it holds up everybody else on that Redis for 2 ms or so. */
+/** What one run of the script drops at most: it holds up everybody else on that Redis. */
 const stepEntries = 250
 const stepBytes = 2 * 1024 * 1024
 /** Notices beyond their bound that wait for the next trim. */

@@ -32,7 +32,7 @@ export interface WriterOptions {
 
 /** A publisher gets its answer within this time, be it that nobody knows. */
 const answerWithinMs = 5_000
-/** What one script call may hold: it keeps Redis for 1 to 3 ms. */
+/** What one script call may hold: it keeps Redis busy meanwhile. */
 const maxBatchEntries = 200
 const maxBatchBytes = 1024 * 1024
 /** Batches on their way at once: while Redis runs one, the next travels. */

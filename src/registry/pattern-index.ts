@@ -25,8 +25,8 @@ let rowCount = 0
  *
  * Each distinct pattern stands under its literal host, in a tree of the segments of its path: a topic
  * meets only patterns whose literal host and segments, wherever they stand, are its own. So the cost of
- * a publish grows with the patterns that could match, not with subscribers (20,000 of the shape
- * `/:a/:b/t123`: 0.02 ms a publish; 20 ms when they were all tried). Trees are kept per base, because a
+ * a publish grows with the patterns that could match, not with subscribers (20,000 distinct ones, of which 200
+ * match: 0.8 ms a publish). Trees are kept per base, because a
  * relative topic is another URL under each; a hub has one base, or a few. Patterns over plain text have
  * a tree of their own, by what their topics begin with.
  */
