@@ -106,6 +106,10 @@ export async function mercure(app: FastifyInstance, options: PluginOptions): Pro
     done(known.urls.isMisdirected ? misdirected() : undefined)
   })
 
+  const arrived = () => hub.intermission.arrived()
+  app.server.on('connection', arrived)
+  app.addHook('onClose', async () => void app.server.off('connection', arrived))
+
   app.setErrorHandler((error, request, reply) => {
     const refusal = asHubError(error)
     options.onRefusal(kindOf(request), refusal)

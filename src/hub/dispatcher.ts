@@ -1,12 +1,15 @@
 import type { Entry, Log, LogReset, Page } from '../log/log.ts'
-import type { DeliveryFailure } from '../registry/cohort.ts'
+import type { Cohort, DeliveryFailure } from '../registry/cohort.ts'
 import { deliverAll } from '../registry/delivery.ts'
+import type { Intermission } from '../registry/intermission.ts'
 import type { Registry } from '../registry/registry.ts'
 import { Probe } from './probe.ts'
 
 export interface DispatcherOptions {
   /** Payload bytes that one pass may carry: a quarter of a subscriber's buffer, so that catching up is not slowness. */
   readonly maxBytesPerPass: number
+  /** Between two slices of delivery, newcomers have their turn. */
+  readonly intermission: Intermission
   /** Entries of the log were trimmed before they were dispatched. */
   readonly onLost: (entries: number) => void
   /** A message between hubs, which nobody else gets. */
@@ -74,7 +77,7 @@ export class Dispatcher {
   probe(answered: () => void): void {
     this.#probe.ask(answered)
     if (this.#isRunning && this.#isBetweenPasses && !this.#log.health().ok)
-      void deliverAll(this.#probe.due(), this.#options.onFailure)
+      void this.#deliver(this.#probe.due())
     else this.#wake()
   }
 
@@ -87,7 +90,7 @@ export class Dispatcher {
   #wake(): void {
     if (this.#isRunning || this.#isClosed) return
     this.#isRunning = true
-    setImmediate(() => void this.#run())
+    this.#options.intermission.call(() => void this.#run())
   }
 
   /** Never rejects: what throws is told and tried again. */
@@ -99,7 +102,7 @@ export class Dispatcher {
         const page = read instanceof Promise ? await read : read
         if (this.#reset === undefined) await this.#pass(page)
         if (performance.now() < deadline) continue
-        await new Promise<void>((resolve) => setImmediate(resolve))
+        await this.#options.intermission.turn()
         deadline = performance.now() + sliceMs
       }
       this.#isRunning = false
@@ -148,6 +151,11 @@ export class Dispatcher {
     return entries.filter(({ kind }) => kind !== 'control')
   }
 
+  #deliver(cohorts: readonly Cohort[]): Promise<void> {
+    const { intermission, onFailure } = this.#options
+    return deliverAll(cohorts, intermission, onFailure)
+  }
+
   async #pass(page: Page): Promise<void> {
     const isProgress = page.upTo > this.dispatched || this.#log.head <= this.dispatched
     if (page.lost !== undefined) this.#options.onLost(page.lost.to - page.lost.from + 1)
@@ -159,7 +167,7 @@ export class Dispatcher {
     this.#isBetweenPasses = false
     try {
       const due = isProgress ? this.#probe.due() : []
-      await deliverAll(due.length === 0 ? cohorts : [...cohorts, ...due], this.#options.onFailure)
+      await this.#deliver(due.length === 0 ? cohorts : [...cohorts, ...due])
     } finally {
       this.#isBetweenPasses = true
       this.isLagging = false

@@ -6,6 +6,7 @@ import type { Matcher } from '../protocol/matcher.ts'
 import { encodeCursorLine, encodeHubEvent } from '../protocol/sse.ts'
 import type { UpdateDraft } from '../protocol/update.ts'
 import { Interest } from '../registry/interest.ts'
+import { Intermission } from '../registry/intermission.ts'
 import type { Wire } from '../registry/outbox.ts'
 import { Registry, type RegistryStats } from '../registry/registry.ts'
 import { Cursors, type Start } from './cursors.ts'
@@ -100,6 +101,8 @@ export class Hub implements Host {
   readonly kicks: Kicks
   /** Absent when the hub does not tell who subscribes. */
   readonly presence: Presence | undefined
+  /** Whoever accepts connections tells it here. */
+  readonly intermission = new Intermission()
   /** Whoever opens streams asks here first when. */
   readonly pacing = new Pacing((error) => this.#observer.failed('pacing', error))
   #isDraining = false
@@ -121,6 +124,7 @@ export class Hub implements Host {
     })
     this.#dispatcher = new Dispatcher(options.log, this.#registry, {
       maxBytesPerPass: Math.max(1, Math.floor(options.subscriberBufferBytes / 4)),
+      intermission: this.intermission,
       onLost: (entries) => this.#tellEverybodyGap(entries),
       onControl: (entry) => this.kicks.handle(entry),
       onPass: () => this.#replays.dispatchedMore(),

@@ -1,4 +1,5 @@
 import type { Cohort, DeliveryFailure } from './cohort.ts'
+import type { Intermission } from './intermission.ts'
 
 /** Milliseconds of writing after which a pass yields to the event loop. */
 const sliceMs = 8
@@ -15,18 +16,19 @@ const stride = 64
  */
 export async function deliverAll(
   cohorts: readonly Cohort[],
+  intermission: Intermission,
   onFailure: DeliveryFailure,
 ): Promise<void> {
   let deadline = performance.now() + sliceMs
   for (const cohort of cohorts) {
     let seat: number | undefined = 0
     while ((seat = cohort.deliver(seat, stride, onFailure)) !== undefined)
-      if (performance.now() > deadline) deadline = await nextSlice()
-    if (performance.now() > deadline) deadline = await nextSlice()
+      if (performance.now() > deadline) deadline = await nextSlice(intermission)
+    if (performance.now() > deadline) deadline = await nextSlice(intermission)
   }
 }
 
-async function nextSlice(): Promise<number> {
-  await new Promise<void>((resolve) => setImmediate(resolve))
+async function nextSlice(intermission: Intermission): Promise<number> {
+  await intermission.turn()
   return performance.now() + sliceMs
 }
