@@ -12,6 +12,8 @@ export interface DispatcherOptions {
   readonly intermission: Intermission
   /** Entries of the log were trimmed before they were dispatched. */
   readonly onLost: (entries: number) => void
+  /** The same of subscription events and messages between hubs alone: no update is missing. */
+  readonly onLostNotices: (entries: number) => void
   /** A message between hubs, which nobody else gets. */
   readonly onControl: (entry: Entry) => void
   /** After each pass. */
@@ -48,6 +50,8 @@ export class Dispatcher {
   /** True while more entries wait than one pass may carry, to the last of them: an overflow now is the hub's doing. */
   isLagging = false
   #isCatchingUp = false
+  /** Lost notices were told since the last page that may have all of them. */
+  #hasToldNotices = false
   /** Not in the midst of a pass: idle, or waiting for the log. */
   #isBetweenPasses = true
   #behindSinceMs = 0
@@ -145,6 +149,16 @@ export class Dispatcher {
     this.#wake()
   }
 
+  /** Notices are lost over many pages, and told once. */
+  #tellLost({ entries, upTo, lost, lostNotices }: Page): void {
+    const missing = upTo - this.dispatched - entries.length
+    if (lost !== undefined) this.#options.onLost(lost.to - lost.from + 1)
+    else if (lostNotices === true && missing > 0 && !this.#hasToldNotices)
+      this.#options.onLostNotices(missing)
+    else if (lostNotices === true) return
+    this.#hasToldNotices = lostNotices === true
+  }
+
   #forStreams(entries: readonly Entry[]): readonly Entry[] {
     if (!entries.some(({ kind }) => kind === 'control')) return entries
     for (const entry of entries) if (entry.kind === 'control') this.#options.onControl(entry)
@@ -158,7 +172,7 @@ export class Dispatcher {
 
   async #pass(page: Page): Promise<void> {
     const isProgress = page.upTo > this.dispatched || this.#log.head <= this.dispatched
-    if (page.lost !== undefined) this.#options.onLost(page.lost.to - page.lost.from + 1)
+    this.#tellLost(page)
     const cohorts = this.#registry.route(this.#forStreams(page.entries))
     this.dispatched = page.upTo
     const isMoreWaiting = this.#log.head > page.upTo

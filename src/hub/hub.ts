@@ -125,7 +125,9 @@ export class Hub implements Host {
     this.#dispatcher = new Dispatcher(options.log, this.#registry, {
       maxBytesPerPass: Math.max(1, Math.floor(options.subscriberBufferBytes / 4)),
       intermission: this.intermission,
-      onLost: (entries) => this.#tellEverybodyGap(entries),
+      onLost: (entries) => this.#tellGap(entries, () => true),
+      onLostNotices: (entries) =>
+        this.#tellGap(entries, ({ interest }) => interest.watchesSubscriptions),
       onControl: (entry) => this.kicks.handle(entry),
       onPass: () => this.#replays.dispatchedMore(),
       onReset: (reset) => this.#readAgain(reset),
@@ -251,6 +253,7 @@ export class Hub implements Host {
       subject: subscription.subject,
       tokenEndsAtMs: expiresAtMs,
     })
+    subscriber.knowsOfGap = start?.lastEventId === earliest
     this.#subscribers.add(subscriber)
     if (this.presence !== undefined) subscriber.subscriptions = this.presence.arrived(subscription)
     this.#observer.subscribed(subscriber)
@@ -318,17 +321,21 @@ export class Hub implements Host {
     return this.#cursorLine(subscriber) || '\n'
   }
 
-  #tellEverybodyGap(entries: number): void {
+  /** Entries are missing before what was dispatched: live streams whom it concerns learn it, and so do kicks. */
+  #tellGap(entries: number, concerns: (subscriber: Subscriber) => boolean): void {
     this.#observer.lost(entries)
+    void this.kicks.recover()
     const requested = this.#cursors.at(this.#dispatcher.dispatched)
     const gap = encodeHubEvent({ type: 'gap', requested, resumed_after: earliest })
     for (const subscriber of this.#subscribers)
-      if (subscriber.state === 'live' && !subscriber.isPlain) subscriber.send(gap)
+      if (subscriber.state === 'live' && !subscriber.isPlain && concerns(subscriber))
+        subscriber.send(gap)
   }
 
   /** The log lost what streams have seen: they learn it, and read on from where it is as it was. */
   #readAgain({ resumeAfter, lost }: LogReset): void {
     this.#observer.lost(lost)
+    void this.kicks.recover()
     const requested = this.#cursors.at(resumeAfter)
     const gap = encodeHubEvent({ type: 'gap', requested, resumed_after: requested }).toString()
     for (const subscriber of this.#subscribers) {
@@ -344,6 +351,7 @@ export class Hub implements Host {
     this.#registry.leave(subscriber)
     subscriber.position = Math.max(subscriber.position, this.#dispatcher.delivered)
     subscriber.state = 'replaying'
+    subscriber.knowsOfGap = false
   }
 
   stuck(subscriber: Subscriber): void {

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import type { Entry, Log } from '../log/log.ts'
+import type { Entry, Log, MarkChange } from '../log/log.ts'
 import { addressOf, pathOf } from '../protocol/subscription.ts'
 import { newId } from './id.ts'
 import type { Nodes } from './nodes.ts'
@@ -35,6 +35,12 @@ type Message =
 /** A token, by its hash, and when it would have ended in milliseconds since 1970. */
 type Denial = readonly [tokenHash: string, untilMs: number]
 
+/** A kick as its mark says it, with when it was in milliseconds since 1970. */
+interface Recent {
+  readonly target: KickTarget
+  readonly atMs: number
+}
+
 interface Waiting {
   readonly missing: Set<string>
   closed: number
@@ -47,6 +53,10 @@ const sweepMs = 60_000
 const mostDenied = 100_000
 const pageSize = 1_000
 const prefix = 'd/'
+/** Kicks are remembered for hubs that missed them: `k/`, and how long. */
+const recentPrefix = 'k/'
+const recentMs = 600_000
+const mostRecent = 1_000
 
 /**
  * Closes streams of all hubs on a log, and denies their tokens until they end.
@@ -74,8 +84,40 @@ export class Kicks {
     return this.#denied.size
   }
 
-  /** Learns whom earlier kicks deny. */
+  /** Learns whom earlier kicks deny. Those kicks were not meant for streams that open from now on. */
   async start(): Promise<void> {
+    for (const { kick } of await this.#recent()) this.#seen.set(kick, performance.now())
+    await this.#readDenials()
+  }
+
+  /**
+   * Control entries were lost: kicks that did not come here are obeyed now, and who is denied goes.
+   * Never rejects.
+   */
+  async recover(): Promise<void> {
+    try {
+      await this.#readDenials()
+      for (const stream of [...this.#options.subscribers()])
+        if (this.isDenied(stream.tokenHash)) stream.close('kicked')
+      for (const { kick, target } of await this.#recent())
+        if (!this.#seen.has(kick)) await this.#obey(kick, target)
+    } catch (error) {
+      this.#options.onError(error)
+    }
+  }
+
+  async #recent(): Promise<
+    readonly (Recent & { readonly kick: string; readonly value: string })[]
+  > {
+    const { marks } = await this.#log.marks(recentPrefix, '', mostRecent)
+    return marks.map(({ name, value }) => ({
+      ...(JSON.parse(value) as Recent), // written by `kick` alone
+      kick: name.slice(recentPrefix.length),
+      value,
+    }))
+  }
+
+  async #readDenials(): Promise<void> {
     for (let after = ''; ;) {
       const { marks } = await this.#log.marks(prefix, after, pageSize)
       for (const { name, value } of marks) this.#deny([name.slice(prefix.length), Number(value)])
@@ -104,7 +146,11 @@ export class Kicks {
         const waiting: Waiting = { missing, closed: 0, done }
         this.#waiting.set(kick, waiting)
         timer = setTimeout(done, answerMs)
-        this.#send({ type: 'kick', kick, target }).catch(reject)
+        const recent: Recent = { target, atMs: Date.now() }
+        const name = recentPrefix + kick
+        this.#send({ type: 'kick', kick, target }, [
+          { name, from: undefined, to: JSON.stringify(recent) },
+        ]).catch(reject)
       })
     } finally {
       clearTimeout(timer)
@@ -129,6 +175,7 @@ export class Kicks {
   }
 
   async #obey(kick: string, target: KickTarget): Promise<void> {
+    if (this.#seen.has(kick)) return
     this.#seen.set(kick, performance.now())
     const streams = [...this.#options.subscribers()].filter(targeted(target))
     const denied = new Map<string, number>()
@@ -201,7 +248,7 @@ export class Kicks {
   }
 
   #sweep(): void {
-    const oldMs = performance.now() - sweepMs
+    const oldMs = performance.now() - 2 * recentMs // its mark is gone by then
     for (const [kick, sinceMs] of this.#seen) if (sinceMs < oldMs) this.#seen.delete(kick)
     const marks = []
     for (const [tokenHash, untilMs] of this.#denied) {
@@ -209,10 +256,23 @@ export class Kicks {
       this.#denied.delete(tokenHash)
       marks.push({ name: prefix + tokenHash, from: String(untilMs), to: undefined })
     }
-    for (const mark of marks)
-      this.#log
-        .append([], { marks: [mark] })
-        .catch((error: unknown) => this.#options.onError(error))
+    for (const mark of marks) this.#setMark(mark)
+    void this.#forgetOld()
+  }
+
+  /** Never rejects. */
+  async #forgetOld(): Promise<void> {
+    try {
+      for (const { kick, value, atMs } of await this.#recent())
+        if (Date.now() - atMs > recentMs)
+          this.#setMark({ name: recentPrefix + kick, from: value, to: undefined })
+    } catch (error) {
+      this.#options.onError(error)
+    }
+  }
+
+  #setMark(mark: MarkChange): void {
+    this.#log.append([], { marks: [mark] }).catch((error: unknown) => this.#options.onError(error))
   }
 }
 

@@ -23,15 +23,18 @@ const none: Selected = { count: 0, frames: Buffer.alloc(0) }
 export class ReplayPage {
   readonly upTo: number
   readonly lost: Page['lost']
+  /** Subscription events that are not kept any more, though all updates are. */
+  readonly lostNotices: number
   readonly #entries: readonly Entry[]
   readonly #frames: (Buffer | undefined)[] = []
   readonly #byInterest = new Map<string, Selected>()
   readonly #byEntries = new Map<string, Selected>()
   bytes: number
 
-  constructor({ entries, upTo, lost }: Page) {
+  constructor({ entries, upTo, lost, lostNotices }: Page, after: number) {
     this.upTo = upTo
     this.lost = lost
+    this.lostNotices = lost === undefined && lostNotices ? upTo - after - entries.length : 0
     this.#entries = entries.filter((entry) => entry.kind !== 'control')
     this.bytes = rowBytes
     for (const { update } of entries) this.bytes += entryOverheadBytes + update.data.length
@@ -105,7 +108,7 @@ export class ReplayPages {
     const upTo = isTrimmed ? dispatched : Math.min(blockEnd, dispatched)
     const read = this.#log.read(after, { maxEntries: blockEntries, maxBytes: maxWriteBytes, upTo })
     const made = (found: Page) => {
-      const page = new ReplayPage(found)
+      const page = new ReplayPage(found, after)
       if (page.lost === undefined && (page.upTo === blockEnd || page.upTo < upTo))
         this.#keep(after, page)
       return page

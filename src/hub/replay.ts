@@ -132,10 +132,11 @@ export class Replays {
     subscriber.isQueuedForReplay = false
     if (subscriber.state !== 'replaying') return
     if (subscriber.position !== after) return this.resume(subscriber) // the log was reset meanwhile
-    const { upTo, lost } = page
+    const { upTo, lost, lostNotices } = page
     const { count, frames } = this.#pages.select(page, after, subscriber.interest)
     if (!subscriber.hasRoomFor(frames.length)) return // read again once the peer has taken what is pending
     if (lost !== undefined) this.#tellGap(subscriber, lost.to - lost.from + 1)
+    else if (lostNotices > 0) this.#tellLostNotices(subscriber, lostNotices)
     subscriber.position = upTo
     if (frames.length > 0) {
       this.#options.onReplayed(count)
@@ -147,9 +148,16 @@ export class Replays {
   /** The history was trimmed under a replay: the client learns that something is missing in the middle. */
   #tellGap(subscriber: Subscriber, entries: number): void {
     this.#options.onLost(entries)
+    subscriber.knowsOfGap = true
     if (subscriber.isPlain) return
     const requested = this.#options.cursorAt(subscriber.position)
     subscriber.send(encodeHubEvent({ type: 'gap', requested, resumed_after: 'earliest' }))
+  }
+
+  /** A list and the events after it do not agree any more; told once, and to nobody whom it is nothing to. */
+  #tellLostNotices(subscriber: Subscriber, entries: number): void {
+    if (subscriber.knowsOfGap || !subscriber.interest.watchesSubscriptions) return
+    this.#tellGap(subscriber, entries)
   }
 
   /** A log that cannot be reached now is asked again; the stream stays open meanwhile. */

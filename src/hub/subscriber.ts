@@ -68,6 +68,8 @@ export class Subscriber implements Member, Spoke {
   /** The peer was seen taking bytes while others were pending: it reads, slowly. */
   isSlowReader = false
   isQueuedForReplay = false
+  /** It was told that entries before this replay, or in it, are missing; or it asked for what is left. */
+  knowsOfGap = false
 
   seat = -1
   cohort: Cohort | undefined

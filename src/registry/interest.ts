@@ -4,6 +4,7 @@ import type { Grants } from '../protocol/grants.ts'
 import type { Matcher } from '../protocol/matcher.ts'
 import { Topic } from '../protocol/topic.ts'
 import { TopicSet } from '../protocol/topic-set.ts'
+import { mayWatchSubscriptions } from '../protocol/watching.ts'
 
 /** Longer keys are kept as their digest: a hundred matchers may be 400 KB of text. */
 const longKey = 128
@@ -19,6 +20,7 @@ export class Interest {
   readonly grants: Grants
   readonly key: string
   readonly #topics: TopicSet
+  #watches: boolean | undefined
 
   constructor(matchers: readonly Matcher[], grants: Grants) {
     this.matchers = matchers
@@ -26,6 +28,12 @@ export class Interest {
     this.#topics = new TopicSet(matchers)
     const key = `${this.#topics.key}\n\n${grants.key}`
     this.key = key.length <= longKey ? key : createHash('sha256').update(key).digest('base64url')
+  }
+
+  /** Whether subscription events may be among it: lost ones are a gap to nobody else. */
+  get watchesSubscriptions(): boolean {
+    this.#watches ??= mayWatchSubscriptions(this.matchers, this.grants)
+    return this.#watches
   }
 
   /** Whether an entry of the log is for this subscriber: the question that replays ask. */
