@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs'
 import type { Bench } from '../harness/bench.ts'
+import { cpuSeconds } from '../harness/cpu.ts'
 import { load } from '../harness/load.ts'
-import { durableHub, floor, hub, type Server } from '../harness/server.ts'
+import { durableHub, floor, hub } from '../harness/server.ts'
 
 const seconds = 20
 
@@ -23,16 +23,4 @@ export const idle: Bench = {
     },
   })),
   remark: 'Heartbeats (every 40 s) included: 10,000 subscribers are 250 of them a second.',
-}
-
-/** CPU that the processes of a server have used, in seconds. */
-function cpuSeconds({ pids }: Server): number {
-  const ticksPerSecond = 100
-  return pids
-    .map((pid) =>
-      readFileSync(`/proc/${pid}/stat`, 'utf8')
-        .replace(/^.*\) /, '')
-        .split(' '),
-    )
-    .reduce((sum, fields) => sum + (Number(fields[11]) + Number(fields[12])) / ticksPerSecond, 0)
 }

@@ -8,6 +8,7 @@ import { patterns } from './patterns.ts'
 import { payload } from './payload.ts'
 import { privacy } from './privacy.ts'
 import { publish } from './publish.ts'
+import { scrape } from './scrape.ts'
 import { slow } from './slow.ts'
 import { steady } from './steady.ts'
 import { storm } from './storm.ts'
@@ -31,5 +32,6 @@ export const questions: Readonly<Record<string, Bench>> = {
   feeds,
   connections,
   idle,
+  scrape,
   storm,
 }

@@ -63,7 +63,7 @@ export async function assemble(
   teller: Teller,
   surroundings: Surroundings = {},
 ): Promise<Assembly> {
-  const metrics = new Metrics()
+  const metrics = new Metrics(openFiles)
   const journal = new Journal(teller)
   const tellLegacy = seldom(legacyEveryMs, (times) => teller.warn({ times }, legacySentence))
   const authOptionsOf = (of: Settings) => ({

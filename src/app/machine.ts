@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, statSync } from 'node:fs'
 
 /**
  * Files that this process may have open at once, connections among them; undefined where the system
@@ -13,10 +13,10 @@ export function openFilesLimit(): number | undefined {
   return soft === 'unlimited' ? Number.POSITIVE_INFINITY : Number(soft)
 }
 
-/** Files that this process has open now. Reads a directory: not for a hot path. */
+/** Files that this process has open now. Linux tells the number since 6.2; before, it takes a µs for each file. */
 export function openFiles(): number | undefined {
   try {
-    return readdirSync('/proc/self/fd').length
+    return statSync('/proc/self/fd').size || readdirSync('/proc/self/fd').length - 1 // but the one that lists them
   } catch {
     return undefined
   }

@@ -6,6 +6,8 @@ import { processMetrics } from './process-metrics.ts'
 export interface WorkersWatched {
   /** The metrics of each worker, by its number; of those that answer. */
   snapshots(): Promise<ReadonlyMap<number, MetricsSnapshot>>
+  /** Files that the primary has open, where the system tells it. */
+  openFiles(): number | undefined
   readonly ready: number
   readonly expected: number
   readonly replaced: number
@@ -33,7 +35,7 @@ export class MetricsOfWorkers {
 
   constructor(watched: WorkersWatched) {
     this.#watched = watched
-    processMetrics(this.#own)
+    processMetrics(this.#own, () => watched.openFiles())
     const registers = [this.#own]
     const gauge = (name: string, help: string, read: () => number) =>
       new Gauge({

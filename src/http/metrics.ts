@@ -56,13 +56,14 @@ export class Metrics implements HubObserver {
   #failures = 0
   #mismatches = 0
 
-  constructor() {
+  /** @param openFiles tells how many files the process has open, where the system tells it */
+  constructor(openFiles: () => number | undefined) {
     const families = this.#families
     const { counter, counters } = {
       counter: families.counter.bind(families),
       counters: families.counters.bind(families),
     }
-    processMetrics(families.registry)
+    processMetrics(families.registry, openFiles)
     this.#acknowledged = families.histogram(
       'mercure_publish_duration_seconds',
       'From a checked publish to its acknowledgement',

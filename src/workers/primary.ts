@@ -5,6 +5,7 @@ import { adminServer } from '../http/admin.ts'
 import type { AdminAnswer, AdminRequest } from '../http/forward.ts'
 import type { Condition, HealthSource } from '../http/health.ts'
 import type { MetricsSnapshot } from '../http/metrics.ts'
+import { openFiles } from '../app/machine.ts'
 import { MetricsOfWorkers } from '../http/metrics-of-workers.ts'
 import { backlog, keepAliveProbeMs, listen, originOf } from '../http/server.ts'
 import { probeLog } from '../log/open.ts'
@@ -205,6 +206,7 @@ export class Workers {
     const [crew, acceptor, { count }] = [this.#crew, this.#acceptor, this.#options]
     return {
       snapshots: () => this.#snapshots(),
+      openFiles,
       get ready() {
         return crew.ready.length
       },

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import t from 'tap'
 import { formOf, formType } from '../fixtures/http.ts'
 import { startAdmin, startHub } from '../fixtures/hub.ts'
@@ -38,6 +38,10 @@ t.test('every metric of a hub is documented with its type, and nothing else is',
   t.equal(told.length, shown.length)
   for (const name of ['process_open_fds', 'process_max_fds', 'nodejs_eventloop_lag_p99_seconds'])
     t.ok(familiesOf(scrape).has(name), name)
+  const openFiles = Number(/^process_open_fds (\d+)$/m.exec(scrape)?.[1])
+  const listed = readdirSync(`/proc/${hub.pid}/fd`).length
+  t.ok(Math.abs(openFiles - listed) <= 3, `${openFiles} files are open, ${listed} are listed`)
+  t.notOk(scrape.includes('nodejs_active_'), 'nothing that lists all sockets')
   t.match(scrape, /^mercure_publish_duration_seconds_bucket\{le="\+Inf"\} 1$/m)
   t.match(scrape, /^mercure_publish_duration_seconds_count 1$/m)
   t.match(scrape, /^mercure_log_flush_duration_seconds_count [1-9]/m)
