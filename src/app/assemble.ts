@@ -118,7 +118,8 @@ export async function assemble(
   metrics.watchAuth(authenticator, rates)
   let limits = limitsOf(settings)
   metrics.watchLimits(() => limits)
-  const files = fileLimit(surroundings.workers === undefined ? settings.maxSubscribers : 0, teller)
+  const most = surroundings.workers === undefined ? settings.maxSubscribers : 0
+  const files = fileLimit(most, teller, () => metrics.limitHit('open_files'))
   if (files !== undefined) metrics.watchFiles(files)
   const health = healthOf(hub, files)
   return {
@@ -224,16 +225,23 @@ const legacySentence =
 /**
  * Bounds the public listener by the files that are left once log and keys are open; warns when those are
  * too few for so many subscribers.
+ *
+ * @param onDrop is called for each connection that is closed at once
  */
-export function fileLimit(maxSubscribers: number, teller: Teller): FileLimit | undefined {
+export function fileLimit(
+  maxSubscribers: number,
+  teller: Teller,
+  onDrop = () => {},
+): FileLimit | undefined {
   const [limit, before] = [openFilesLimit(), openFiles()]
   if (limit === undefined || before === undefined) return undefined
-  const files: FileLimit = new FileLimit(
-    { limit, before },
-    seldom(droppedEveryMs, (times) =>
-      teller.warn({ times, mostConnections: files.mostConnections }, fullSentence),
-    ),
+  const tell = seldom(droppedEveryMs, (times) =>
+    teller.warn({ times, mostConnections: files.mostConnections }, fullSentence),
   )
+  const files: FileLimit = new FileLimit({ limit, before }, () => {
+    onDrop()
+    tell()
+  })
   if (files.mostConnections < maxSubscribers)
     teller.warn(
       `max_subscribers: ${maxSubscribers} need ${maxSubscribers + before + reservedFiles} open files, and the limit is ${limit}; raise it (ulimit -n, LimitNOFILE=)`,

@@ -11,6 +11,8 @@ export interface WorkersWatched {
   readonly ready: number
   readonly expected: number
   readonly replaced: number
+  /** Connections that the primary closed at once for want of files. */
+  readonly dropped: number
   /** Accepted connections that no worker has yet. */
   readonly waiting: number
   /** Connections of each worker, by its number. */
@@ -60,6 +62,25 @@ export class MetricsOfWorkers {
       collect() {
         this.reset()
         this.inc(watched.replaced)
+      },
+    })
+    new Counter({
+      name: 'mercure_connections_dropped_total',
+      help: 'Connections closed at once for want of files',
+      registers,
+      collect() {
+        this.reset()
+        this.inc(watched.dropped)
+      },
+    })
+    new Counter({
+      name: 'mercure_limits_hit_total',
+      help: 'Limits that were hit, by name',
+      labelNames: ['limit'],
+      registers,
+      collect() {
+        this.reset()
+        this.inc({ limit: 'open_files' }, watched.dropped)
       },
     })
     new Gauge({

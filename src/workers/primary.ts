@@ -6,6 +6,7 @@ import type { AdminAnswer, AdminRequest } from '../http/forward.ts'
 import type { Condition, HealthSource } from '../http/health.ts'
 import type { MetricsSnapshot } from '../http/metrics.ts'
 import { openFiles } from '../app/machine.ts'
+import type { FileLimit } from '../http/file-limit.ts'
 import { MetricsOfWorkers } from '../http/metrics-of-workers.ts'
 import { backlog, keepAliveProbeMs, listen, originOf } from '../http/server.ts'
 import { probeLog } from '../log/open.ts'
@@ -40,6 +41,7 @@ export class Workers {
   readonly #acceptor: Acceptor<WorkerProcess>
   readonly #office: SeatOffice<WorkerProcess>
   readonly #metrics: MetricsOfWorkers
+  readonly #files: FileLimit | undefined
   readonly #closing: (() => Promise<void>)[] = []
   #settings: Settings
   #isDraining = false
@@ -52,6 +54,7 @@ export class Workers {
     this.#settings = settings
     this.#office = new SeatOffice(settings)
     const files = fileLimit(0, logger)
+    this.#files = files
     this.#acceptor = new Acceptor({ keepAliveProbeMs, guard: (server) => files?.guard(server) })
     this.#crew = new Crew({
       count,
@@ -203,10 +206,18 @@ export class Workers {
   }
 
   #watched(): ConstructorParameters<typeof MetricsOfWorkers>[0] {
-    const [crew, acceptor, { count }] = [this.#crew, this.#acceptor, this.#options]
+    const [crew, acceptor, files, { count }] = [
+      this.#crew,
+      this.#acceptor,
+      this.#files,
+      this.#options,
+    ]
     return {
       snapshots: () => this.#snapshots(),
       openFiles,
+      get dropped() {
+        return files?.dropped ?? 0
+      },
       get ready() {
         return crew.ready.length
       },

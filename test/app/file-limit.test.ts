@@ -40,6 +40,8 @@ t.test(
     t.ok(cut.every((client) => client === undefined))
     t.match(await ask(`${hub.adminUrl}/health/ready`), { status: 503, text: /files are open/ })
     t.equal((await ask(`${hub.adminUrl}/health/live`)).status, 200)
+    const scrape = (await ask(`${hub.adminUrl}/metrics`)).text
+    t.ok(Number(/^mercure_limits_hit_total\{limit="open_files"\} (\d+)$/m.exec(scrape)?.[1]) >= 300)
     t.ok(readdirSync(`/proc/${hub.pid}/fd`).length <= 256 - 60, 'files are left for the rest')
     const told = hub.log.filter((line) => /files are open/.test(String(line['msg'])))
     t.ok(told.length > 0 && told.length < 5, `told ${told.length} times`)
