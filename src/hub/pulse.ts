@@ -39,7 +39,7 @@ export class Pulse {
 
   /** The peer left bytes unread: from now on it has `dispatchTimeoutMs` to take some. */
   stuck(subscriber: Subscriber): void {
-    subscriber.stuckSinceMs = performance.now()
+    subscriber.stuckSinceMs = subscriber.lookedAtMs = performance.now()
     subscriber.stuckAtBytes = subscriber.takenBytes
     this.#schedule(subscriber)
   }
@@ -64,16 +64,19 @@ export class Pulse {
   /**
    * Progress is seen in steps: the kernel tells of bytes that left it when a window of the peer's
    * opens, a sixteenth of its buffer. So the last look stands a quarter after the time-out, and who
-   * was seen reading has twice the time until the next step.
+   * was seen reading has twice the time until the next step. A look that comes half a time-out late
+   * says nothing about the peer: the hub was held up, and has not seen yet what was taken meanwhile.
    */
   #isStalled(subscriber: Subscriber, nowMs: number): boolean {
     const { dispatchTimeoutMs } = this.#options
     if (subscriber.stuckSinceMs === 0 || dispatchTimeoutMs === 0) return false
+    const isLate = nowMs - subscriber.lookedAtMs > (1 / looks + 1 / 2) * dispatchTimeoutMs
+    subscriber.lookedAtMs = nowMs
     if (subscriber.takenBytes !== subscriber.stuckAtBytes) {
       subscriber.stuckAtBytes = subscriber.takenBytes
       subscriber.stuckSinceMs = nowMs
       subscriber.isSlowReader = true
-    }
+    } else if (isLate) subscriber.stuckSinceMs = nowMs
     const patience = subscriber.isSlowReader ? 2 : 1 + 1 / looks
     if (nowMs - subscriber.stuckSinceMs > patience * dispatchTimeoutMs - slotMs) return true
     subscriber.lookCloser()

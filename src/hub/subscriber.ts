@@ -65,6 +65,8 @@ export class Subscriber implements Member, Spoke {
   /** Since when, and at how many taken bytes, the peer has not read. 0: nothing is pending. */
   stuckSinceMs = 0
   stuckAtBytes = 0
+  /** When it was last looked whether the peer reads; of no use while nothing is pending. */
+  lookedAtMs = 0
   /** The peer was seen taking bytes while others were pending: it reads, slowly. */
   isSlowReader = false
   isQueuedForReplay = false

@@ -54,3 +54,21 @@ t.test('who reads slowly and steadily is not stalled; who reads no more is', asy
   t.equal(stream.events.length, updates)
   stream.reset()
 })
+
+t.test('a hub that was held up itself takes nobody for stalled', async (t) => {
+  const hub = await startHub(t, {
+    dispatch_timeout: '1s',
+    subscriber_buffer: '64MiB',
+    heartbeat: '0',
+  })
+  await append(hub)
+  const stream = await hub.subscribe('match=big', { lastEventId: 'earliest' })
+  stream.pause()
+  await until(() => hub.hub.pendingBytes().sum > 0)
+
+  stream.resume()
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2_000) // as a suspended machine does
+
+  await stream.until(updates)
+  t.strictSame(await hub.closes(), {})
+})
