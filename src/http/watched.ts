@@ -16,6 +16,11 @@ export function watchHub(families: Families, hub: Hub): void {
     () => hub.replaysWaiting,
   )
   gauge(
+    'mercure_replay_page_bytes',
+    'Bytes of history kept for replays near each other',
+    () => hub.replayPageBytes,
+  )
+  gauge(
     'mercure_subscribers_waiting',
     'Requests for a stream that wait for their turn',
     () => hub.pacing.waiting,

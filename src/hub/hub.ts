@@ -140,6 +140,7 @@ export class Hub implements Host {
     this.#replays = new Replays(options.log, {
       dispatched: () => this.#dispatcher.dispatched,
       goLive: (subscriber) => this.#goLive(subscriber),
+      replaying: () => this.#subscribers.size - this.#registry.size,
       cursorAt: (position) => this.#cursors.at(position),
       onReplayed: (entries) => this.#observer.replayed(entries),
       onLost: (entries) => this.#observer.lost(entries),
@@ -372,6 +373,7 @@ export class Hub implements Host {
     this.#pulse.forget(subscriber)
     this.#subscribers.delete(subscriber)
     this.#seats.leave(subscriber)
+    this.#replays.left()
     this.presence?.left(subscriber.subscriptions, reason)
     this.#observer.closed(subscriber, reason)
   }
@@ -403,6 +405,11 @@ export class Hub implements Host {
   /** Replays that have something to read now. */
   get replaysWaiting(): number {
     return this.#replays.waiting
+  }
+
+  /** Bytes of history that are kept for replays near each other. */
+  get replayPageBytes(): number {
+    return this.#replays.keptBytes
   }
 
   /** Bytes that wait for subscribers. Walks all of them: for a scrape, not for a hot path. */

@@ -5,7 +5,8 @@ import type { Interest } from '../registry/interest.ts'
 
 /** Positions whose entries are read together: pages end where a block ends, so that replays meet. */
 const blockEntries = 256
-/** Pages and frames that are kept for replays near each other. */
+/** Pages and frames that are kept for replays near each other: so much for each that there is, and in all. */
+const keptBytesEach = 1024 * 1024
 const maxKeptBytes = 16 * 1024 * 1024
 /** Objects and string headers of a decoded entry; a row of one of a page's tables. */
 const entryOverheadBytes = 512
@@ -81,16 +82,19 @@ export class ReplayPage {
  *
  * A page ends at the end of a block of positions, or where it has enough bytes: replays that began at
  * different cursors read the same pages from their second one on. Pages that cannot grow are kept,
- * the least used ones go first.
+ * the least used ones go first. One replay alone has nobody to share with, and keeps nothing.
  */
 export class ReplayPages {
   readonly #log: Log
+  readonly #replays: () => number
   readonly #kept = new Map<number, ReplayPage>()
   #keptBytes = 0
   #epoch: string
 
-  constructor(log: Log) {
+  /** @param replays how many there are now */
+  constructor(log: Log, replays: () => number) {
     this.#log = log
+    this.#replays = replays
     this.#epoch = log.epoch
   }
 
@@ -106,7 +110,12 @@ export class ReplayPages {
     const blockEnd = (Math.floor(after / blockEntries) + 1) * blockEntries
     const isTrimmed = after + 1 < this.#log.first // a hole of many blocks is one gap
     const upTo = isTrimmed ? dispatched : Math.min(blockEnd, dispatched)
-    const read = this.#log.read(after, { maxEntries: blockEntries, maxBytes: maxWriteBytes, upTo })
+    const read = this.#log.read(after, {
+      maxEntries: blockEntries,
+      maxBytes: maxWriteBytes,
+      upTo,
+      isPassing: true,
+    })
     const made = (found: Page) => {
       const page = new ReplayPage(found, after)
       if (page.lost === undefined && (page.upTo === blockEnd || page.upTo < upTo))
@@ -114,6 +123,11 @@ export class ReplayPages {
       return page
     }
     return read instanceof Promise ? read.then(made) : made(read)
+  }
+
+  /** A replay is over: its share goes. */
+  shrink(): void {
+    if (this.#keptBytes > 0) this.#evict(undefined)
   }
 
   /** What an interest covers of a page; what that added to the page is counted. */
@@ -156,9 +170,11 @@ export class ReplayPages {
   }
 
   /** A page that alone is over the bound is not kept. */
-  #evict(current: ReplayPage): void {
+  #evict(current: ReplayPage | undefined): void {
+    const replays = this.#replays()
+    const most = replays < 2 ? 0 : Math.min(maxKeptBytes, replays * keptBytesEach)
     for (const [after, page] of this.#kept) {
-      if (this.#keptBytes <= maxKeptBytes) return
+      if (this.#keptBytes <= most) return
       if (page !== current || this.#kept.size === 1) this.#drop(after, page)
     }
   }

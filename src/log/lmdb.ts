@@ -27,7 +27,7 @@ import { Siblings } from './siblings.ts'
 import type { State } from './state.ts'
 import { planTrim } from './trim.ts'
 
-/** Decoded entries that are kept at hand for the dispatcher and for replays near each other. */
+/** Decoded entries that are kept at hand for the dispatcher, and for replays of the newest. */
 const cacheBytes = 32 * 1024 * 1024
 /** Publishes that may wait for the disk: entries of one flush, and bytes in all. */
 const maxGroupEntries = 1_000
@@ -195,14 +195,14 @@ export class LmdbLog implements Log {
   }
 
   #readPage(after: number, last: number, bounds: ReadBounds): Page {
-    const { maxEntries, maxBytes } = bounds
+    const { maxEntries, maxBytes, isPassing = false } = bounds
     const from = Math.max(after + 1, this.#state.first)
     const entries: Entry[] = []
     let bytes = 0
     let lostUpTo = Math.min(from - 1, last)
     let readUpTo = lostUpTo
     for (let position = from; position <= last && entries.length < maxEntries; position++) {
-      const entry = this.#cached(position) ?? this.#load(position)
+      const entry = this.#cached(position) ?? this.#load(position, isPassing)
       if (entry !== undefined) {
         bytes += entry.update.data.length
         if (bytes > maxBytes && entries.length > 0) break
@@ -299,10 +299,10 @@ export class LmdbLog implements Log {
     return isDropped ? undefined : entry
   }
 
-  #load(position: number): Entry | undefined {
+  #load(position: number, isPassing: boolean): Entry | undefined {
     const record = this.#store.record(position)
     const entry = record === undefined ? undefined : readRecord(record, position)
-    if (entry !== undefined) this.#cache.put(entry)
+    if (entry !== undefined && !isPassing) this.#cache.put(entry)
     // What a repair marked as lost is no news.
     else if (record === undefined || !isIntact(record, position))
       this.#noteCorrupt(position, record === undefined)

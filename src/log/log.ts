@@ -113,6 +113,8 @@ export interface ReadBounds {
   readonly maxBytes: number
   /** Read no further than this position. */
   readonly upTo: number
+  /** The entries are old, and asked for in passing: what is kept at hand for live streams stays. */
+  readonly isPassing?: boolean
 }
 
 export interface AppendOptions {

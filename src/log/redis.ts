@@ -310,7 +310,7 @@ export class RedisLog implements Log {
     let upTo = from - 1
     for (const raw of page.entries) {
       if (raw.position > upTo + 1 && raw.position > page.noticesFrom) break // a hole: the next page begins with it
-      const entry = this.#decode(raw)
+      const entry = this.#decode(raw, bounds.isPassing)
       bytes += entry?.update.data.length ?? 0
       if (entry !== undefined && bytes > bounds.maxBytes && entries.length > 0) break
       if (entry !== undefined) entries.push(entry)
@@ -335,7 +335,7 @@ export class RedisLog implements Log {
     }
   }
 
-  #decode({ position, timeMs, record }: RawEntry): Entry | undefined {
+  #decode({ position, timeMs, record }: RawEntry, isPassing = false): Entry | undefined {
     const cached = this.#cache.get(position)
     if (cached !== undefined) return cached
     const read = readRecord(record, 0)
@@ -344,7 +344,7 @@ export class RedisLog implements Log {
       return undefined
     }
     const entry = { ...read, position, timeMs }
-    this.#cache.put(entry)
+    if (!isPassing) this.#cache.put(entry)
     return entry
   }
 

@@ -64,3 +64,27 @@ t.test('pages that were trimmed meanwhile are not served from what is kept', asy
   t.equal(late.events[0]?.type, 'mercure', 'the gap is told')
   t.equal(late.events[1]?.id, 'new e1')
 })
+
+t.test('what is kept of pages goes with the replays that may share it', async (t) => {
+  const hub = await startHub(t, { subscriber_buffer: '64KiB', dispatch_timeout: '0' })
+  const large = updates.map((one) => ({ ...one, topics: ['a'], data: 'x'.repeat(5_000) }))
+  await hub.assembly.log.append(large)
+  const replay = async () => {
+    const stream = await hub.subscribe('match=a', { lastEventId: 'earliest' })
+    await stream.when(({ cursors }) => cursors.length > 0)
+    stream.pause()
+    await until(() => hub.hub.replaysWaiting === 0)
+    return stream
+  }
+
+  const first = await replay()
+  t.equal(hub.hub.replayPageBytes, 0, 'one replay alone has nobody to share with')
+  const second = await replay()
+  t.ok(hub.hub.replayPageBytes > 0)
+  t.ok(hub.hub.replayPageBytes <= 2 * 1024 * 1024)
+
+  first.reset()
+  await hub.untilSubscribers(1)
+  t.equal(hub.hub.replayPageBytes, 0)
+  second.reset()
+})
