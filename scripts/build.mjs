@@ -6,6 +6,7 @@ import {
   existsSync,
   mkdirSync,
   readdirSync,
+  readFileSync,
   rmSync,
   statSync,
   writeFileSync,
@@ -16,11 +17,17 @@ import { fileURLToPath } from 'node:url'
 const root = fileURLToPath(new URL('..', import.meta.url))
 const stamp = join(root, 'dist/.built')
 
-/** Installs the locked dependencies when there are none, or older ones than the lock file asks for. */
+/** Installs the locked dependencies when there are none, or others than the lock file asks for. */
 export function install() {
-  const marker = join(root, 'node_modules/.package-lock.json')
-  if (existsSync(marker) && changedAt(marker) >= changedAt(join(root, 'package-lock.json'))) return
-  run('npm', ['ci', '--no-audit', '--no-fund'])
+  const lock = join(root, 'package-lock.json')
+  const installed = join(root, 'node_modules/.package-lock.json') // npm's own note of what it did
+  const note = join(root, 'node_modules/.installed') // the lock file that it did it for: git changes its time
+  const wanted = readFileSync(lock, 'utf8')
+  const isThere = existsSync(installed)
+  if (isThere && existsSync(note) && readFileSync(note, 'utf8') === wanted) return
+  if (!isThere || changedAt(installed) < changedAt(lock))
+    run('npm', ['ci', '--no-audit', '--no-fund'])
+  writeFileSync(note, wanted)
 }
 
 /** Compiles src/ and copies what a browser loads. Nothing happens when no source changed since. */
