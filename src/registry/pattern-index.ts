@@ -24,7 +24,8 @@ let rowCount = 0
  * URL Patterns → cohorts, so that a publish tries only the patterns that could match.
  *
  * Each distinct pattern stands under its literal host, in a tree of the segments of its path: a topic
- * meets only patterns whose literal host and segments, wherever they stand, are its own. So the cost of
+ * meets only patterns whose literal host and segments, wherever they stand, are its own, and whose path
+ * and query begin and end as its own do. So the cost of
  * a publish grows with the patterns that could match, not with subscribers (20,000 distinct ones, of which 200
  * match: 0.8 ms a publish). Trees are kept per base, because a
  * relative topic is another URL under each; a hub has one base, or a few. Patterns over plain text have
@@ -81,13 +82,11 @@ export class PatternIndex {
       const url = topic.components(base)
       if (url === undefined) continue
       for (const host of [url.hostname, undefined])
-        for (const rows of hosts.get(host)?.candidates(url.pathname) ?? [])
-          for (const row of rows)
-            if (this.#matches(row, topic, url)) for (const cohort of row.cohorts) give(cohort)
+        for (const row of hosts.get(host)?.candidates(url.pathname, url.search) ?? [])
+          if (this.#matches(row, topic, url)) for (const cohort of row.cohorts) give(cohort)
     }
-    for (const rows of this.#texts.candidates(topic.value))
-      for (const row of rows)
-        if (this.#matches(row, topic)) for (const cohort of row.cohorts) give(cohort)
+    for (const row of this.#texts.candidates(topic.value))
+      if (this.#matches(row, topic)) for (const cohort of row.cohorts) give(cohort)
   }
 
   has(matcher: Matcher, cohort: Cohort): boolean {
@@ -124,9 +123,15 @@ export class PatternIndex {
   }
 }
 
-const anyPath: PathShape = { segments: [], isWhole: false, last: undefined }
+const noEdges = { start: '', end: '', query: '' }
+const anyPath: PathShape = { segments: [], isWhole: false, last: undefined, edges: noEdges }
 
 function shapeOf({ prefix, urlPattern }: Matcher): PathShape {
-  if (prefix !== undefined) return { ...anyPath, segments: prefix.split('/').slice(0, -1) }
+  if (prefix !== undefined)
+    return {
+      ...anyPath,
+      segments: prefix.split('/').slice(0, -1),
+      edges: { ...noEdges, start: prefix },
+    }
   return urlPattern?.pathShape ?? anyPath
 }

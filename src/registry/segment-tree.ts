@@ -1,4 +1,5 @@
 import type { PathShape } from '../protocol/url-pattern/url-pattern.ts'
+import { Bucket } from './bucket.ts'
 
 /** Segments of a path that the tree looks at; deeper literals are left to the pattern itself. */
 const maxDepth = 16
@@ -9,16 +10,16 @@ interface Node<T> {
   /** What goes on with any segment. */
   any?: Node<T>
   /** Whose path ends here. */
-  ends?: Set<T>
+  ends?: Bucket<T>
   /** Whose path goes on in some way, by its last segment. */
-  rests?: Map<string | undefined, Set<T>>
+  rests?: Map<string | undefined, Bucket<T>>
 }
 
 /**
  * Values by the shape of the paths they are about.
  *
  * A look-up goes down by the segments of one path and meets only values whose known segments, wherever
- * they stand, are those of the path. It visits no node twice, so the worst case is the size of the tree.
+ * they stand, are those of the path, and whose edges are. It visits no node twice, so the worst case is the size of the tree.
  */
 export class SegmentTree<T> {
   readonly #root: Node<T> = {}
@@ -30,28 +31,21 @@ export class SegmentTree<T> {
   add(shape: PathShape, value: T): void {
     let node = this.#root
     for (const segment of shape.segments.slice(0, maxDepth)) node = child(node, segment)
-    const { isEnd, last } = placeOf(shape)
-    if (isEnd) (node.ends ??= new Set()).add(value)
-    else {
-      node.rests ??= new Map()
-      const rest = node.rests.get(last)
-      if (rest === undefined) node.rests.set(last, new Set([value]))
-      else rest.add(value)
-    }
+    bucketOf(node, shape).add(value, shape.edges)
   }
 
   remove(shape: PathShape, value: T): void {
     this.#remove(this.#root, shape, 0, value)
   }
 
-  /** The sets of values that may be about this path; the caller asks each of them. */
-  candidates(path: string): readonly ReadonlySet<T>[] {
-    const found: ReadonlySet<T>[] = []
+  /** Values that may be about this path and query; the caller asks each of them. */
+  *candidates(path: string, query = ''): Generator<T> {
+    const found: Bucket<T>[] = []
     this.#collect(this.#root, path.split('/'), 0, found)
-    return found
+    for (const bucket of found) yield* bucket.candidates(path, query)
   }
 
-  #collect(node: Node<T>, segments: readonly string[], depth: number, found: ReadonlySet<T>[]) {
+  #collect(node: Node<T>, segments: readonly string[], depth: number, found: Bucket<T>[]) {
     if (node.rests !== undefined)
       for (const last of [undefined, segments.at(-1)]) {
         const rest = node.rests.get(last)
@@ -84,14 +78,22 @@ function placeOf({ segments, isWhole, last }: PathShape) {
   return { isEnd, last: isWhole ? segments.at(-1) : last }
 }
 
+function bucketOf<T>(node: Node<T>, shape: PathShape): Bucket<T> {
+  const { isEnd, last } = placeOf(shape)
+  if (isEnd) return (node.ends ??= new Bucket())
+  node.rests ??= new Map()
+  let bucket = node.rests.get(last)
+  if (bucket === undefined) node.rests.set(last, (bucket = new Bucket()))
+  return bucket
+}
+
 function removeHere<T>(node: Node<T>, shape: PathShape, value: T): void {
   const { isEnd, last } = placeOf(shape)
-  if (isEnd) {
-    if (node.ends?.delete(value) === true && node.ends.size === 0) delete node.ends
-    return
-  }
-  const rest = node.rests?.get(last)
-  if (rest?.delete(value) === true && rest.size === 0) node.rests?.delete(last)
+  const bucket = isEnd ? node.ends : node.rests?.get(last)
+  bucket?.delete(value)
+  if (bucket?.isEmpty !== true) return
+  if (isEnd) delete node.ends
+  else node.rests?.delete(last)
   if (node.rests?.size === 0) delete node.rests
 }
 

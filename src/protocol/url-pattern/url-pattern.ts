@@ -37,11 +37,19 @@ export interface LiteralPrefix {
   readonly pathnameSuffix: string
 }
 
+/** Literal texts: what a path begins and ends with, and what a query begins with. */
+export interface Edges {
+  readonly start: string
+  readonly end: string
+  readonly query: string
+}
+
 /** The segments of a path from its beginning. Unless they are all, others follow, the last of which may be known. */
 export interface PathShape {
   readonly segments: readonly (string | undefined)[]
   readonly isWhole: boolean
   readonly last: string | undefined
+  readonly edges: Edges
 }
 
 /**
@@ -86,9 +94,10 @@ export class UrlPattern {
 
   /** What an index of paths can know, segment by segment: a text, or undefined where it varies. */
   get pathShape(): PathShape {
-    const { pathname } = this.#components
+    const { pathname, search } = this.#components
+    const edges = { start: pathname.prefix, end: pathname.suffix, query: search.prefix }
     const last = pathname.suffix.includes('/') ? pathname.suffix.split('/').at(-1) : undefined
-    return { segments: pathname.segments, isWhole: pathname.hasAllSegments, last }
+    return { segments: pathname.segments, isWhole: pathname.hasAllSegments, last, edges }
   }
 
   /** False when a literal text rules the URL out: a few comparisons, where `test` runs the pattern. */
