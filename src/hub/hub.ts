@@ -150,14 +150,14 @@ export class Hub implements Host {
       heartbeatMs: options.heartbeatMs,
       dispatchTimeoutMs: options.dispatchTimeoutMs,
       beat: (subscriber) => subscriber.send(`:\n${this.#cursorLine(subscriber)}`),
-      rotate: (subscriber) => this.#rotate(subscriber),
+      rotate: (subscriber) => this.#end(subscriber),
       onError: (error) => this.#observer.failed('pulse', error),
     })
     this.#liveness = new Liveness((answered) => this.#dispatcher.probe(answered))
     this.#audit = setInterval(() => this.#auditOnce(), auditMs).unref()
     this.#nodes = new Nodes(options.log, {
       hasLease: options.presence === true,
-      onDead: async (id) => this.presence?.endAllOf(id),
+      onDead: async (id, silentMs) => this.presence?.inherit(id, silentMs),
       onRenamed: () => this.presence?.adoptAll(),
       onError: (error) => this.#observer.failed('nodes', error),
     })
@@ -292,6 +292,13 @@ export class Hub implements Host {
     subscriber.state = 'live'
     this.#registry.join(subscriber, subscriber.interest)
     if (subscriber.cohort !== undefined) subscriber.interest = subscriber.cohort.interest // one for all of them
+  }
+
+  /** Who may come back to another hub finds there that it left: that is written first. */
+  #end(subscriber: Subscriber): void {
+    const written = this.presence?.leaving(subscriber.subscriptions)
+    if (written === undefined) this.#rotate(subscriber)
+    else void written.then(() => this.#rotate(subscriber))
   }
 
   #rotate(subscriber: Subscriber): void {
@@ -483,8 +490,8 @@ export class Hub implements Host {
       subscriber.close('drained')
     })
     this.kicks.close()
-    await this.presence?.close()
-    await this.#nodes.close()
+    const leavesBehind = await this.presence?.close()
+    await this.#nodes.close(leavesBehind)
     this.#dispatcher.close()
     this.#pulse.close()
     await this.#log.close()

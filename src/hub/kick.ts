@@ -280,5 +280,5 @@ function targeted(target: KickTarget): (stream: Subscriber) => boolean {
   if ('sub' in target) return ({ subject }) => subject === target.sub
   const { type = '', match = '', subscriber = '' } = addressOf(target.subscription) ?? {}
   const url = pathOf({ type, match, subscriber })
-  return ({ subscriptions }) => subscriptions.includes(url)
+  return ({ subscriptions }) => subscriptions.some((held) => held.url === url)
 }

@@ -5,8 +5,8 @@ import type { Log } from '../log/log.ts'
 export interface NodesOptions {
   /** Whether this hub keeps a lease; without, it is only named once, for kicks. */
   readonly hasLease: boolean
-  /** Another hub is gone: what it left open has to end. */
-  readonly onDead: (id: string) => Promise<void>
+  /** Another hub is gone, of which nothing was heard for so long: what it left open is this one's now. */
+  readonly onDead: (id: string, silentMs: number) => Promise<void>
   /** This hub was taken for gone, and has another id now. */
   readonly onRenamed: () => void
   readonly onError: (error: unknown) => void
@@ -18,7 +18,11 @@ interface Node {
   readonly pid: number
   readonly leased: boolean
   readonly beat: number
+  /** When it was renewed, in milliseconds since 1970: for processes of the same machine alone. */
+  readonly atMs: number
   readonly isDead?: true
+  /** The hub that takes over what it left open. */
+  readonly heir?: string
 }
 
 /** A lease is renewed and the others are looked at this often. */
@@ -66,20 +70,22 @@ export class Nodes {
   async living(): Promise<readonly string[]> {
     const { marks } = await this.#log.marks(prefix, '', most)
     return marks
-      .map(({ name, value }) => ({ id: name.slice(prefix.length), node: parse(value) }))
+      .map(({ name, value }) => ({ id: idOf({ name }), node: parse(value) }))
       .filter(({ id, node }) => id === this.id || (node.isDead !== true && !isGone(id, node)))
       .map(({ id }) => id)
   }
 
-  async close(): Promise<void> {
+  /** @param leavesBehind whether another hub has to take over what this one leaves */
+  async close(leavesBehind = false): Promise<void> {
     this.#isClosed = true
     clearInterval(this.#timer)
     await this.#looking
     ours.delete(this.id)
     const from = this.#value
     if (from === undefined) return
+    const to = leavesBehind ? JSON.stringify({ ...parse(from), isDead: true }) : undefined
     try {
-      await this.#log.append([], { marks: [{ name: prefix + this.id, from, to: undefined }] })
+      await this.#log.append([], { marks: [{ name: prefix + this.id, from, to }] })
     } catch {
       // The log refuses: the others see that the lease is over.
     }
@@ -101,6 +107,7 @@ export class Nodes {
       pid: process.pid,
       leased: this.#options.hasLease,
       beat: ++this.#beat,
+      atMs: Date.now(),
     }
     const to = JSON.stringify(node)
     const marks = [{ name: prefix + this.id, from, to }]
@@ -120,36 +127,45 @@ export class Nodes {
   async #look(): Promise<void> {
     const { marks } = await this.#log.marks(prefix, '', most)
     const nowMs = performance.now()
+    const living = new Set(marks.filter(({ value }) => parse(value).isDead !== true).map(idOf))
     for (const { name, value } of marks) {
-      const id = name.slice(prefix.length)
+      const id = idOf({ name })
       if (id === this.id || this.#isClosed) continue
       const node = parse(value)
       const seen = this.#seen.get(id)
       if (seen?.value !== value) this.#seen.set(id, { value, sinceMs: nowMs })
       const unchangedMs = seen?.value === value ? nowMs - seen.sinceMs : 0
-      if (isGone(id, node) || (node.leased && unchangedMs >= leaseMs))
-        await this.#bury(id, value, node)
+      const hasHeir = node.heir !== undefined && node.heir !== this.id && living.has(node.heir)
+      if (hasHeir) continue
+      if (isGone(id, node))
+        await this.#bury(id, value, Math.max(unchangedMs, Date.now() - node.atMs))
+      else if (node.isDead === true || (node.leased && unchangedMs >= leaseMs))
+        await this.#bury(id, value, unchangedMs)
     }
     const names = new Set(marks.map(({ name }) => name.slice(prefix.length)))
     for (const id of this.#seen.keys()) if (!names.has(id)) this.#seen.delete(id)
   }
 
   /** Marked first, so that it notices should it live after all; its mark goes last, so that others go on if we die. */
-  async #bury(id: string, from: string, node: Node): Promise<void> {
+  async #bury(id: string, from: string, silentMs: number): Promise<void> {
     const name = prefix + id
-    const dead = JSON.stringify({ ...node, isDead: true })
+    const dead = JSON.stringify({ ...parse(from), isDead: true, heir: this.id })
     if (from !== dead) {
       const marked = await this.#log.append([], { marks: [{ name, from, to: dead }] })
       if (marked.outcome !== 'stored') return
     }
-    await this.#options.onDead(id)
+    await this.#options.onDead(id, silentMs)
     await this.#log.append([], { marks: [{ name, from: dead, to: undefined }] })
     this.#seen.delete(id)
   }
 }
 
+function idOf({ name }: { readonly name: string }): string {
+  return name.slice(prefix.length)
+}
+
 function parse(value: string): Node {
-  return JSON.parse(value) as Node // written by `#renew` and `#bury` alone
+  return JSON.parse(value) as Node // written by this class alone
 }
 
 /** A process of this machine that is not there any more; our own pid was then a predecessor's. */

@@ -1,25 +1,22 @@
-import { hash } from 'node:crypto'
-import type { Log, Mark } from '../log/log.ts'
+import type { Log, Mark, MarkChange } from '../log/log.ts'
 import type { Grants } from '../protocol/grants.ts'
 import type { Matcher } from '../protocol/matcher.ts'
-import { documentOf, pathOf, type Subscription } from '../protocol/subscription.ts'
-import { Topic } from '../protocol/topic.ts'
 import type { Update } from '../protocol/update.ts'
-import { newId, newSubscriberId } from './id.ts'
+import { Changes } from './changes.ts'
+import { Held } from './held.ts'
+import { newSubscriberId } from './id.ts'
+import { inherit } from './inheritance.ts'
+import {
+  absencesOf,
+  eventOf,
+  type Kept,
+  keptIn,
+  keptPrefix,
+  nameOf,
+  payloadOf,
+  prefixFor,
+} from './kept.ts'
 import type { CloseReason } from './subscriber.ts'
-
-/** A subscription that is kept in the log's marks, with whom it belongs to. */
-export interface Kept extends Subscription {
-  /** The hub that has the stream. */
-  readonly node: string
-  readonly issuer?: string
-  readonly subject?: string
-}
-
-/** A subscription of this process. */
-interface Held {
-  kept: Kept
-}
 
 export interface Subscribing {
   readonly matchers: readonly Matcher[]
@@ -30,22 +27,34 @@ export interface Subscribing {
 
 export interface PresenceOptions {
   readonly nodeId: () => string
-  /** A subscriber that comes back within it, to this process, never left. */
+  /** A subscriber that comes back within it, to whichever hub of the log, never left. */
   readonly graceMs: number
   readonly onError: (error: unknown) => void
 }
 
+type Kind = 'start' | 'leave' | 'end' | 'adopt'
+
 interface Change {
   readonly held: Held
-  readonly kind: 'start' | 'end' | 'adopt'
+  kind: Kind
+  /** An append with it may have been stored, whatever its answer was. */
+  isTried: boolean
+  isDone: boolean
 }
 
-const prefix = 's/'
-/** Changes that come within it share an append: a storm of connections costs a few. */
-const gatherMs = 20
-const mostPerAppend = 250
-const retryMs = 500
-const pageSize = 1_000
+/** How a change stands in the log, and what it means here once it does. */
+interface Written {
+  readonly marks: readonly MarkChange[]
+  readonly events: readonly Update[]
+  readonly done: () => void
+}
+
+/** Streams of one identity and matcher that are looked at when one of them comes back. */
+const mostAbsent = 64
+/** How often a change is tried when others change the same marks; each time another has succeeded. */
+const mostTries = 20
+/** The longest a stream stays open after its time, so that its successor finds that it left. */
+const leavingMs = 1_000
 
 /**
  * Who is listening: a mark for each subscription, and an event in the log for each that starts or ends.
@@ -53,23 +62,28 @@ const pageSize = 1_000
  * Mark and event are written in one step, so what the list says at a position of the log and what the
  * events after it say agree. Changes are gathered and appended behind the stream's back: nobody
  * waits for them but who asks for the list.
+ *
+ * With a grace, a subscription whose stream closed gets a second mark, of its absence, and no event. Whichever
+ * hub sees the same identity first takes both over, by compare-and-set; else the hub that wrote it
+ * ends the subscription when the grace is over, or, should it die, the one that inherits from it.
  */
 export class Presence {
   readonly #log: Log
   readonly #options: PresenceOptions
-  readonly #held = new Map<string, Held>()
-  /** Subscriptions whose stream is gone, by identity, while they may come back. */
-  readonly #away = new Map<string, Held[]>()
-  #queue: Change[] = []
-  #timer: NodeJS.Timeout | undefined
-  #writing: Promise<void> | undefined
-  #queued = 0
-  #written = 0
-  #waiters: { readonly target: number; readonly resolve: () => void }[] = []
+  readonly #changes: Changes<Change>
+  readonly #held = new Set<Held>()
+  /** Those whose stream is gone, by the name of the mark of their absence. */
+  readonly #absent = new Map<string, Held>()
 
   constructor(log: Log, options: PresenceOptions) {
     this.#log = log
     this.#options = options
+    this.#changes = new Changes({
+      append: (changes) => this.#append(changes.filter(({ isDone }) => !isDone)),
+      together,
+      condense: withoutNews,
+      onError: options.onError,
+    })
   }
 
   /** Subscriptions of this process, those in their grace included. */
@@ -79,12 +93,13 @@ export class Presence {
 
   /** Changes that are not in the log yet. */
   get waiting(): number {
-    return this.#queue.length
+    return this.#changes.waiting
   }
 
-  /** A stream opened: one subscription for each matcher. Returns their URLs, which `left` wants back. */
-  arrived({ matchers, grants, issuer, subject }: Subscribing): readonly string[] {
+  /** A stream opened: one subscription for each matcher. `left` wants them back. */
+  arrived({ matchers, grants, issuer, subject }: Subscribing): readonly Held[] {
     const subscriber = newSubscriberId()
+    const seen = new Set<string>()
     // A URI Template cannot be said in the words of protocol 1.0: nobody there hears of it.
     const sayable = matchers.filter(({ type }) => type !== 'uritemplate')
     return sayable.map(({ type, pattern }) => {
@@ -92,190 +107,241 @@ export class Presence {
       const kept: Kept = {
         type,
         match: pattern,
-        subscriber,
+        // Two equal matchers of one connection are two subscriptions, which need two ids.
+        subscriber: seen.has(`${type} ${pattern}`) ? newSubscriberId() : subscriber,
         ...(payload === undefined ? {} : { payload }),
         node: this.#options.nodeId(),
         ...(issuer === undefined ? {} : { issuer }),
         ...(subject === undefined ? {} : { subject }),
       }
-      const back = this.#back(kept)
-      if (back !== undefined) return pathOf(back.kept)
-      const held = { kept }
-      const url = this.#urlFor(held)
-      this.#held.set(url, held)
-      this.#enqueue({ held, kind: 'start' })
-      return url
+      seen.add(`${type} ${pattern}`)
+      const held = new Held(kept)
+      this.#held.add(held)
+      this.#push(held, 'start')
+      return held
     })
   }
 
-  /** Two equal matchers of one connection are two subscriptions, which need two ids. */
-  #urlFor(held: Held): string {
-    const url = pathOf(held.kept)
-    if (!this.#held.has(url)) return url
-    held.kept = { ...held.kept, subscriber: newSubscriberId() }
-    return pathOf(held.kept)
-  }
-
   /** A stream closed. Its subscriptions end now, or when their grace is over. */
-  left(urls: readonly string[], reason: CloseReason): void {
-    for (const url of urls) {
-      const held = this.#held.get(url)
-      if (held === undefined) continue
-      const identity = identityOf(held.kept)
-      const hasGrace = this.#options.graceMs > 0 && reason !== 'kicked' && reason !== 'drained'
-      if (hasGrace && identity !== undefined) this.#waitFor(identity, url, held)
-      else this.#end(url, held)
+  left(streams: readonly Held[], reason: CloseReason): void {
+    for (const held of streams) {
+      if (!this.#held.has(held)) continue
+      if (reason === 'kicked' || !this.#mayComeBack(held)) this.#end(held)
+      else if (held.absence === undefined) this.#leave(held)
     }
   }
 
-  #end(url: string, held: Held): void {
-    this.#held.delete(url)
-    this.#enqueue({ held, kind: 'end' })
+  /**
+   * A stream is about to be closed. Resolves when the log knows that it left, so that its successor finds
+   * its place, or soon after; undefined when there is nothing to wait for.
+   */
+  leaving(streams: readonly Held[]): Promise<void> | undefined {
+    const those = streams.filter((held) => this.#held.has(held) && this.#mayComeBack(held))
+    if (those.length === 0) return undefined
+    for (const held of those) if (held.absence === undefined) this.#leave(held)
+    let timer: NodeJS.Timeout | undefined
+    const atMost = new Promise<void>((resolve) => (timer = setTimeout(resolve, leavingMs)))
+    return Promise.race([this.#changes.settled(false), atMost]).finally(() => clearTimeout(timer))
   }
 
-  #waitFor(identity: string, url: string, held: Held): void {
-    const away = this.#away.get(identity) ?? []
-    away.push(held)
-    this.#away.set(identity, away)
-    setTimeout(() => {
-      if (this.#takeBack(identity, held)) this.#end(url, held)
-    }, this.#options.graceMs).unref()
+  #mayComeBack({ kept }: Held): boolean {
+    return this.#options.graceMs > 0 && absencesOf(kept) !== undefined
   }
 
-  #back(kept: Kept): Held | undefined {
-    const identity = identityOf(kept)
-    const [held] = identity === undefined ? [] : (this.#away.get(identity) ?? [])
-    if (identity === undefined || held === undefined) return undefined
-    this.#takeBack(identity, held)
-    return held
+  #leave(held: Held): void {
+    held.leave(this.#options.graceMs, () => this.#end(held))
+    this.#push(held, 'leave')
   }
 
-  #takeBack(identity: string, held: Held): boolean {
-    const away = this.#away.get(identity) ?? []
-    const index = away.indexOf(held)
-    if (index < 0) return false
-    away.splice(index, 1)
-    if (away.length === 0) this.#away.delete(identity)
-    return true
+  #end(held: Held): void {
+    this.#forget(held)
+    this.#push(held, 'end')
+  }
+
+  #forget(held: Held): void {
+    held.letGo()
+    this.#held.delete(held)
+  }
+
+  #push(held: Held, kind: Kind): void {
+    this.#changes.push({ held, kind, isTried: false, isDone: false })
   }
 
   /** This hub has another id now: its subscriptions are told again where they were ended meanwhile. */
   adoptAll(): void {
-    for (const held of this.#held.values()) this.#enqueue({ held, kind: 'adopt' })
+    for (const held of this.#held) this.#push(held, 'adopt')
   }
 
-  /** Ends what a hub that is gone left open; each of them once, whoever else does the same. */
-  async endAllOf(node: string): Promise<void> {
-    for (let after = ''; ;) {
-      const { marks } = await this.#log.marks(prefix, after, pageSize)
-      const orphans = marks.filter(({ value }) => keptIn(value)?.node === node)
-      for (let at = 0; at < orphans.length; at += mostPerAppend)
-        await this.#endMarks(orphans.slice(at, at + mostPerAppend))
-      if (marks.length < pageSize) return
-      after = marks.at(-1)?.name ?? ''
+  /** Takes over what a hub that is gone left open: what has a grace left waits here, the rest ends. Each of them once, whoever else does the same. */
+  async inherit(node: string, silentMs: number): Promise<void> {
+    const { graceMs, nodeId } = this.#options
+    const heir = { node: nodeId(), graceMs, silentMs }
+    for await (const { kept, absenceName, absence, restMs } of inherit(this.#log, node, heir)) {
+      const held = new Held(kept)
+      held.leave(restMs, () => this.#end(held))
+      held.absence = absence
+      this.#held.add(held)
+      this.#absent.set(absenceName, held)
     }
-  }
-
-  async #endMarks(marks: readonly Mark[]): Promise<void> {
-    const updates = marks.flatMap(({ value }) => eventOf(keptIn(value), false))
-    const changes = marks.map(({ name, value }) => ({ name, from: value, to: undefined }))
-    const { outcome } = await this.#log.append(updates, { kind: 'presence', marks: changes })
-    if (outcome === 'stored' || marks.length === 1) return
-    for (const mark of marks) await this.#endMarks([mark])
   }
 
   /** Resolves when the changes so far are in the log. Never rejects; gives up when the log does. */
-  async settled(): Promise<void> {
-    const target = this.#queued
-    if (this.#written >= target) return
-    await new Promise<void>((resolve) => {
-      this.#waiters.push({ target, resolve })
-      void this.#write()
-    })
+  settled(): Promise<void> {
+    return this.#changes.settled()
   }
 
-  #note(changes: number): void {
-    this.#written += changes
-    const isDue = ({ target }: { readonly target: number }) => target <= this.#written
-    for (const waiter of this.#waiters) if (isDue(waiter)) waiter.resolve()
-    this.#waiters = this.#waiters.filter((waiter) => !isDue(waiter))
-  }
-
-  #giveUp(): void {
-    for (const { resolve } of this.#waiters) resolve()
-    this.#waiters = []
-  }
-
-  /** Ends everything and waits until that is told. */
-  async close(): Promise<void> {
-    for (const [url, held] of this.#held) this.#end(url, held)
-    this.#away.clear()
+  /**
+   * Ends what is left and waits until that is told. Resolves with whether something stays for who inherits:
+   * subscriptions in their grace, which may go on at another hub.
+   */
+  async close(): Promise<boolean> {
+    const held = [...this.#held]
+    this.left(held, 'drained')
+    for (const one of held) one.letGo()
     await this.settled()
-    clearTimeout(this.#timer)
-  }
-
-  #enqueue(change: Change): void {
-    this.#queue.push(change)
-    this.#queued++
-    this.#timer ??= setTimeout(() => {
-      this.#timer = undefined
-      void this.#write()
-    }, gatherMs).unref()
-  }
-
-  /** Never rejects; one at a time, so that changes keep their order. */
-  #write(): Promise<void> {
-    this.#writing ??= this.#writeAll().finally(() => (this.#writing = undefined))
-    return this.#writing
-  }
-
-  async #writeAll(): Promise<void> {
-    while (this.#queue.length > 0) {
-      const changes = this.#take()
-      try {
-        await this.#append(changes)
-        this.#note(changes.length)
-      } catch (error) {
-        this.#options.onError(error)
-        const queue = [...changes, ...this.#queue]
-        this.#queue = withoutNews(queue)
-        this.#written += queue.length - this.#queue.length
-        this.#giveUp()
-        this.#timer ??= setTimeout(() => {
-          this.#timer = undefined
-          void this.#write()
-        }, retryMs).unref()
-        return
-      }
-    }
-  }
-
-  /** The next changes, none of them of a subscription that is among them already. */
-  #take(): Change[] {
-    const taken = new Set<Held>()
-    for (const { held } of this.#queue) {
-      if (taken.size >= mostPerAppend || taken.has(held)) break
-      taken.add(held)
-    }
-    return this.#queue.splice(0, taken.size)
+    this.#changes.close()
+    return held.some(({ absence }) => absence !== undefined)
   }
 
   async #append(changes: readonly Change[]): Promise<void> {
-    const node = this.#options.nodeId()
-    const written = changes.map((change) => writtenAs(change, node))
-    const { outcome } = await this.#log.append(
-      written.flatMap(({ events }) => events),
-      { kind: 'presence', marks: written.map(({ mark }) => mark) },
-    )
-    if (outcome === 'stored') {
-      for (const [index, { held }] of changes.entries())
-        held.kept = written[index]?.kept ?? held.kept
-      return
+    for (const change of changes) change.isTried = true
+    const written = await this.#prepare(changes)
+    const marks = written.flatMap((one) => one.marks)
+    if (marks.length > 0) {
+      const events = written.flatMap((one) => one.events)
+      const { outcome } = await this.#log.append(events, { kind: 'presence', marks })
+      if (outcome !== 'stored' && !(await this.#isDoneAlready(marks)))
+        return this.#appendEach(changes)
     }
-    const [only] = changes
-    if (changes.length > 1) for (const change of changes) await this.#append([change])
-    else if (only?.kind === 'adopt') await this.#append([{ ...only, kind: 'start' }])
-    // else somebody else ended it, which was told then
+    for (const [index, change] of changes.entries()) {
+      change.isDone = true
+      written[index]?.done()
+    }
+  }
+
+  /** Somebody else changed one of the marks, or an append was stored whose answer got lost. */
+  async #appendEach(changes: readonly Change[]): Promise<void> {
+    for (const change of changes)
+      for (let tries = 0; !change.isDone; tries++) {
+        if (tries === mostTries) throw new Error(`a presence change was refused ${tries} times`)
+        const [written = nothing] = await this.#prepare([change])
+        const { marks, events } = written
+        const isStored =
+          marks.length === 0 ||
+          (await this.#log.append(events, { kind: 'presence', marks })).outcome === 'stored' ||
+          (await this.#isDoneAlready(marks))
+        if (!isStored && this.#thinkAgain(change, marks)) continue
+        change.isDone = true
+        if (isStored) written.done()
+      }
+  }
+
+  /** A change was refused: whether it makes sense to try again, after somebody else's. */
+  #thinkAgain(change: Change, marks: readonly MarkChange[]): boolean {
+    const { held, kind } = change
+    const isAway = kind === 'adopt' && held.absence !== undefined
+    if (kind === 'end' || kind === 'leave' || isAway) {
+      this.#forget(held) // somebody else ended it, which was told then, or has it now
+      return false
+    }
+    if (kind === 'adopt') change.kind = 'start'
+    else if (marks.length === 1) held.kept = { ...held.kept, subscriber: newSubscriberId() }
+    return true
+  }
+
+  async #isDoneAlready(marks: readonly MarkChange[]): Promise<boolean> {
+    const now = await Promise.all(marks.map(({ name }) => this.#markAt(name)))
+    return marks.every(({ to }, index) => now[index]?.value === to)
+  }
+
+  async #prepare(changes: readonly Change[]): Promise<readonly Written[]> {
+    if (this.#options.graceMs === 0) return changes.map((change) => this.#writtenAs(change))
+    const found = await Promise.all(changes.map((change) => this.#absencesFor(change)))
+    const claimed = new Set<string>()
+    return Promise.all(
+      changes.map(async (change, index) => {
+        const absence = found[index]?.find(({ name }) => !claimed.has(name))
+        if (absence === undefined) return this.#writtenAs(change)
+        claimed.add(absence.name)
+        return change.kind === 'start'
+          ? this.#comeBack(change, absence)
+          : this.#writtenAs(change, absence)
+      }),
+    )
+  }
+
+  /** Marks of absence that a change has to do with: its own, or any that a new stream may take over. */
+  async #absencesFor({ held, kind }: Change): Promise<readonly Mark[]> {
+    const prefix = absencesOf(held.kept)
+    if (prefix === undefined || kind === 'leave' || kind === 'adopt') return []
+    if (kind === 'start') return (await this.#log.marks(prefix, '', mostAbsent)).marks
+    const own = await this.#markAt(prefix + held.kept.subscriber)
+    return own === undefined ? [] : [own]
+  }
+
+  async #markAt(name: string): Promise<Mark | undefined> {
+    const { marks } = await this.#log.marks(name, '', 1)
+    return marks.find((mark) => mark.name === name)
+  }
+
+  #writtenAs({ held, kind }: Change, absence?: Mark): Written {
+    const { kept } = held
+    const name = nameOf(kept)
+    const before = JSON.stringify(kept)
+    const absenceName = (absencesOf(kept) ?? '') + kept.subscriber
+    if (kind === 'end') {
+      if (held.absence !== undefined && absence?.value !== held.absence)
+        return { ...nothing, done: () => this.#absent.delete(absenceName) } // it came back elsewhere
+      const marks = [{ name, from: before, to: undefined }]
+      if (absence !== undefined)
+        marks.push({ name: absenceName, from: absence.value, to: undefined })
+      return {
+        marks,
+        events: [eventOf(kept, false)],
+        done: () => this.#absent.delete(absenceName),
+      }
+    }
+    if (kind === 'leave')
+      return {
+        marks: [
+          { name, from: before, to: before },
+          { name: absenceName, from: undefined, to: held.absence },
+        ],
+        events: [],
+        done: () => void this.#absent.set(absenceName, held),
+      }
+    const ours = { ...kept, node: this.#options.nodeId() }
+    const isNew = kind === 'start'
+    return {
+      marks: [{ name, from: isNew ? undefined : before, to: JSON.stringify(ours) }],
+      events: isNew ? [eventOf(kept, true)] : [],
+      done: () => (held.kept = ours),
+    }
+  }
+
+  /** A new stream is one that was away: it takes over its id and its mark, and nothing is told. */
+  async #comeBack(change: Change, absence: Mark): Promise<Written> {
+    const { held } = change
+    const subscriber = absence.name.slice(absence.name.lastIndexOf('/') + 1)
+    const name = nameOf({ ...held.kept, subscriber })
+    const value = (await this.#markAt(name))?.value
+    const kept = value === undefined ? undefined : keptIn(value)
+    const isGone = { name: absence.name, from: absence.value, to: undefined }
+    if (kept === undefined) {
+      const { marks, events, done } = this.#writtenAs(change)
+      return { marks: [isGone, ...marks], events, done }
+    }
+    const ours = { ...kept, node: this.#options.nodeId() }
+    return {
+      marks: [isGone, { name, from: value, to: JSON.stringify(ours) }],
+      events: [],
+      done: () => {
+        held.kept = ours
+        const predecessor = this.#absent.get(absence.name)
+        if (predecessor !== undefined) this.#forget(predecessor)
+        this.#absent.delete(absence.name)
+      },
+    }
   }
 
   /** Kept subscriptions in the order of their marks, with the position for which the page is exact. */
@@ -284,7 +350,7 @@ export class Presence {
     after: string,
     limit: number,
   ): Promise<KeptPage> {
-    const wanted = type === undefined || match === undefined ? prefix : prefixFor(type, match)
+    const wanted = type === undefined || match === undefined ? keptPrefix : prefixFor(type, match)
     const read = this.#log.marks(wanted, after, limit)
     const { marks, position } = read instanceof Promise ? await read : read
     const kept = marks.map(({ value }) => keptIn(value)).filter((one) => one !== undefined)
@@ -300,69 +366,26 @@ export interface KeptPage {
   readonly next: string | undefined
 }
 
-/** How a change stands in the log. */
-function writtenAs({ held: { kept }, kind }: Change, node: string) {
-  const name = nameOf(kept)
-  const before = JSON.stringify(kept)
-  if (kind === 'end')
-    return { kept, mark: { name, from: before, to: undefined }, events: eventOf(kept, false) }
-  const ours = { ...kept, node }
-  const to = JSON.stringify(ours)
-  if (kind === 'adopt') return { kept: ours, mark: { name, from: before, to }, events: [] }
-  return { kept: ours, mark: { name, from: undefined, to }, events: eventOf(kept, true) }
+const nothing: Written = { marks: [], events: [], done() {} }
+
+/** None of a subscription that is among them already, and nobody's return with their leave. */
+function together(queue: readonly Change[], most: number): number {
+  const taken = new Set<Held>()
+  const left = new Set<string | undefined>()
+  for (const { held, kind } of queue) {
+    if (taken.size >= most || taken.has(held)) break
+    if (left.size > 0 && kind === 'start' && left.has(absencesOf(held.kept) ?? '')) break
+    taken.add(held)
+    if (kind === 'leave') left.add(absencesOf(held.kept))
+  }
+  return taken.size
 }
 
 /** What was never told needs no end: a log that is away for long keeps the queue no longer than the streams. */
 function withoutNews(queue: readonly Change[]): Change[] {
-  const ended = new Set(queue.filter(({ kind }) => kind === 'end').map(({ held }) => held))
-  const started = new Set(queue.filter(({ kind }) => kind === 'start').map(({ held }) => held))
-  return queue.filter(({ held }) => !(ended.has(held) && started.has(held)))
-}
-
-/** The event is an update of the reserved topic, private, of type `mercure` (draft-08 § 1.10). */
-function eventOf(kept: Kept | undefined, active: boolean): Update[] {
-  if (kept === undefined) return []
-  const document = documentOf(kept, active)
-  return [
-    {
-      id: newId(),
-      topics: [document.id],
-      data: JSON.stringify(document),
-      isPrivate: true,
-      type: 'mercure',
-      retry: '',
-    },
-  ]
-}
-
-/** Marks sort by type and matcher, so the subscriptions of one matcher stand together. */
-function nameOf({ type, match, subscriber }: Kept): string {
-  return prefixFor(type, match) + subscriber
-}
-
-function prefixFor(type: string, match: string): string {
-  return `${prefix}${type}/${hash('sha256', match, 'base64url').slice(0, 22)}/`
-}
-
-function keptIn(value: string): Kept | undefined {
-  try {
-    return JSON.parse(value) as Kept // written by `writtenAs` alone
-  } catch {
-    return undefined
-  }
-}
-
-/** Who would come back (CORNERS 18); nobody whom we could not tell from another. */
-function identityOf({ issuer, subject, type, match }: Kept): string | undefined {
-  return subject === undefined ? undefined : JSON.stringify([issuer, subject, type, match])
-}
-
-/** Of the first detail that covers the matcher taken as a topic, even if that has none. */
-function payloadOf({ details }: Grants, match: string): unknown {
-  if (!details.some(({ payload }) => payload !== undefined)) return undefined
-  const topic = new Topic(match)
-  return details.find(
-    ({ actions, topics }) =>
-      actions.has('subscribe') && topics.some((granted) => granted.matches(topic)),
-  )?.payload
+  const due = queue.filter(({ isDone }) => !isDone)
+  const started = due.filter(({ kind, isTried }) => kind === 'start' && !isTried)
+  const untold = new Set(started.map(({ held }) => held))
+  const ended = new Set(due.filter(({ kind }) => kind === 'end').map(({ held }) => held))
+  return due.filter(({ held }) => !(ended.has(held) && untold.has(held)))
 }

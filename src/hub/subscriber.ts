@@ -3,6 +3,7 @@ import { framed } from '../registry/batch.ts'
 import type { Cohort, Member } from '../registry/cohort.ts'
 import type { Interest } from '../registry/interest.ts'
 import { Outbox, type Wire } from '../registry/outbox.ts'
+import type { Held } from './held.ts'
 import type { Spoke } from './wheel.ts'
 
 /** Why a stream ended; also the `reason` label of `mercure_subscribers_closed_total`. */
@@ -58,8 +59,8 @@ export class Subscriber implements Member, Spoke {
   /** The token's subject, and when the token ends in milliseconds since 1970. */
   readonly subject: string | undefined
   readonly tokenEndsAtMs: number | undefined
-  /** URLs of its subscriptions; empty when the hub keeps no presence. */
-  subscriptions: readonly string[] = []
+  /** Empty when the hub keeps no presence. */
+  subscriptions: readonly Held[] = []
   readonly openedMs = performance.now()
   lastWriteMs: number
   /** Since when, and at how many taken bytes, the peer has not read. 0: nothing is pending. */

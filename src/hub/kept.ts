@@ -1,0 +1,74 @@
+import { hash } from 'node:crypto'
+import type { Grants } from '../protocol/grants.ts'
+import { documentOf, type Subscription } from '../protocol/subscription.ts'
+import { Topic } from '../protocol/topic.ts'
+import type { Update } from '../protocol/update.ts'
+import { newId } from './id.ts'
+
+/** A subscription as the log's marks keep it, with whom it belongs to. */
+export interface Kept extends Subscription {
+  /** The hub that has the stream, or had it last. */
+  readonly node: string
+  readonly issuer?: string
+  readonly subject?: string
+}
+
+/** What a mark says of a subscription whose stream is gone and may come back; `leave` is never the same. */
+export interface Absence {
+  readonly sinceMs: number
+  readonly leave: string
+}
+
+/** Names of the marks of subscriptions, and of those whose stream is away, begin with these. */
+export const keptPrefix = 's/'
+const absencePrefix = 'a/'
+
+/** Marks sort by type and matcher, so the subscriptions of one matcher stand together. */
+export function nameOf({ type, match, subscriber }: Subscription): string {
+  return prefixFor(type, match) + subscriber
+}
+
+export function prefixFor(type: string, match: string): string {
+  return `${keptPrefix}${type}/${digest(match)}/`
+}
+
+/** Subscriptions that are away, by who would come back; undefined for whom we could not tell from another. */
+export function absencesOf({ issuer, subject, type, match }: Kept): string | undefined {
+  if (subject === undefined) return undefined
+  return `${absencePrefix}${digest(JSON.stringify([issuer, subject, type, match]))}/`
+}
+
+function digest(text: string): string {
+  return hash('sha256', text, 'base64url').slice(0, 22)
+}
+
+export function keptIn(value: string): Kept | undefined {
+  try {
+    return JSON.parse(value) as Kept // written by `Presence` alone
+  } catch {
+    return undefined
+  }
+}
+
+/** The event is an update of the reserved topic, private, of type `mercure` (draft-08 § 1.10). */
+export function eventOf(kept: Kept, active: boolean): Update {
+  const document = documentOf(kept, active)
+  return {
+    id: newId(),
+    topics: [document.id],
+    data: JSON.stringify(document),
+    isPrivate: true,
+    type: 'mercure',
+    retry: '',
+  }
+}
+
+/** Of the first detail that covers the matcher taken as a topic, even if that has none. */
+export function payloadOf({ details }: Grants, match: string): unknown {
+  if (!details.some(({ payload }) => payload !== undefined)) return undefined
+  const topic = new Topic(match)
+  return details.find(
+    ({ actions, topics }) =>
+      actions.has('subscribe') && topics.some((granted) => granted.matches(topic)),
+  )?.payload
+}
