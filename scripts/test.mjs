@@ -10,6 +10,7 @@ const services = [
   { command: 'caddy', package: 'caddy', needs: 'the tests behind Caddy' },
   { command: 'promtool', package: 'prometheus', needs: 'the tests with Prometheus' },
   { command: 'redis-server', package: 'redis-server', needs: 'the tests with Redis' },
+  { command: 'strace', package: 'strace', needs: 'the count of system calls' },
   { command: 'nginx', package: 'nginx-light', needs: 'the tests behind nginx' },
 ]
 

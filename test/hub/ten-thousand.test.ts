@@ -4,6 +4,7 @@ import { Crowd } from '../fixtures/crowd.ts'
 import { startHub } from '../fixtures/hub.ts'
 import { until } from '../fixtures/until.ts'
 
+const streams = Number(process.env['STREAMS'] ?? 16_000)
 const openFiles = () => readdirSync('/proc/self/fd').length
 const request = (query: string) =>
   `GET /.well-known/mercure?${query} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n`
@@ -39,7 +40,7 @@ t.test('10,000 subscribers each receive an update, and leave nothing behind', as
 })
 
 t.test(
-  '20,000 streams opened and aborted leave memory, timers and files as they were',
+  `${streams} streams opened and aborted leave memory, timers and files as they were`,
   async (t) => {
     const { hub, port, publish } = await open(t)
     const crowd = new Crowd(t)
@@ -52,7 +53,7 @@ t.test(
     for (let i = 0; i < 4; i++) await round(i)
     const before = { files: openFiles(), timers: timers(), heap: await settledHeap() }
 
-    for (let i = 0; i < 16; i++) await round(i)
+    for (let i = 0; i < streams / 1_000; i++) await round(i)
 
     await until(() => openFiles() <= before.files * 1.05)
     t.equal(timers(), before.timers)
