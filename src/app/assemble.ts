@@ -16,6 +16,7 @@ import { Hub } from '../hub/hub.ts'
 import type { SeatKeeper } from '../hub/seats.ts'
 import type { Log } from '../log/log.ts'
 import { openLog } from '../log/open.ts'
+import { tellBoth } from '../protocol/legacy/subscription.ts'
 import { Journal } from './journal.ts'
 import { openFiles, openFilesLimit } from './machine.ts'
 import { troubleOf } from './redis-trouble.ts'
@@ -106,6 +107,7 @@ export async function assemble(
     matchCacheEntries: Math.ceil(settings.topicMatcherCacheEntries / (surroundings.workers ?? 1)), // a total
     cursorLines: settings.cursorLines,
     presence: settings.subscriptions,
+    ...(settings.protocolVersionCompatibility === 0 ? {} : { tellSubscription: tellBoth }),
     subscriptionGraceMs: settings.subscriptionGraceMs,
     maxFrameBytes: frameRoom * settings.maxRequestBodyBytes,
     observer: journal.beside(metrics),

@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import type { Kicked, KickTarget } from '../hub/kick.ts'
 import { HubError } from '../protocol/errors.ts'
+import { keptPathOf } from '../protocol/legacy/subscription.ts'
 import { addressOf } from '../protocol/subscription.ts'
 
 /**
@@ -23,10 +24,11 @@ function targetIn(body: unknown): KickTarget {
     throw new HubError('invalid_request', `${expected}; ${name} must be a string, and not empty`)
   if (name === 'sub') return { sub: value }
   if (name !== 'subscription') throw new HubError('invalid_request', expected)
-  if (addressOf(value)?.subscriber === undefined)
+  const url = addressOf(value)?.subscriber === undefined ? keptPathOf(value) : value
+  if (url === undefined)
     throw new HubError(
       'invalid_request',
       'subscription: expected the URL of one subscription, as the list tells it',
     )
-  return { subscription: value }
+  return { subscription: url }
 }

@@ -14,6 +14,7 @@ import {
   misdirected,
 } from './hub-urls.ts'
 import { isLegacyRequest, legacyCredentialsOf } from './legacy.ts'
+import { legacySubscriptions } from './legacy-subscriptions.ts'
 import { metadataDocument } from './metadata.ts'
 import type { RequestKind } from './metrics.ts'
 import { publish } from './publish.ts'
@@ -251,11 +252,13 @@ export async function mercure(app: FastifyInstance, options: PluginOptions): Pro
         url,
         exposeHeadRoute: false,
         onRequest: authenticated,
-        handler: (request, reply) =>
-          subscriptions(hub, presence, request, reply, {
-            identity: identityOf(request),
-            hubUrl: urlsOf(request).hubUrl,
-          }),
+        handler: (request, reply) => {
+          const identity = identityOf(request)
+          if (options.speaksLegacy && identity.protocol === '0.x')
+            return legacySubscriptions(hub, presence, request, reply, identity)
+          const { hubUrl } = urlsOf(request)
+          return subscriptions(hub, presence, request, reply, { identity, hubUrl })
+        },
       })
       refuseOtherMethods(url, ['GET', 'HEAD'])
     }

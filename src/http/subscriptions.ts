@@ -7,7 +7,12 @@ import type { Presence } from '../hub/presence.ts'
 import { HubError } from '../protocol/errors.ts'
 import { compileMatcher } from '../protocol/matcher.ts'
 import { hubPath } from '../protocol/reserved.ts'
-import { addressOf, documentOf, type SubscriptionAddress } from '../protocol/subscription.ts'
+import {
+  addressOf,
+  documentOf,
+  isTellable,
+  type SubscriptionAddress,
+} from '../protocol/subscription.ts'
 import { Topic } from '../protocol/topic.ts'
 import { type Form, parseForm } from './form.ts'
 import { asFieldValue } from './subscribe.ts'
@@ -161,7 +166,8 @@ function filterOf(query: Form, hubUrl: string): (kept: Kept) => boolean {
     matches.set(match, isCovered)
     return isCovered
   }
-  return (kept) => (wantedSub === undefined || kept.subject === wantedSub) && covers(kept)
+  const isOf = ({ subject }: Kept) => wantedSub === undefined || subject === wantedSub
+  return (kept) => isTellable(kept) && isOf(kept) && covers(kept)
 }
 
 function limitOf(query: Form): number {

@@ -4,6 +4,7 @@ import { HubError } from '../protocol/errors.ts'
 import type { Grants } from '../protocol/grants.ts'
 import type { Matcher } from '../protocol/matcher.ts'
 import { encodeCursorLine, encodeHubEvent } from '../protocol/sse.ts'
+import { type TellSubscription, tellSubscription } from '../protocol/subscription.ts'
 import type { UpdateDraft } from '../protocol/update.ts'
 import { Interest } from '../registry/interest.ts'
 import { Intermission } from '../registry/intermission.ts'
@@ -43,6 +44,8 @@ export interface HubOptions extends SeatLimits {
   readonly cursorLines: boolean
   /** Whether the hub tells who subscribes: subscription events and the list. */
   readonly presence?: boolean
+  /** The words in which it tells; those of protocol 1.0 when absent. */
+  readonly tellSubscription?: TellSubscription
   /** A subscriber that comes back within it never left. */
   readonly subscriptionGraceMs?: number
   readonly observer?: HubObserver
@@ -59,7 +62,7 @@ export interface Subscription {
   readonly expiresAtMs?: number | undefined
   readonly tokenHash?: string | undefined
   readonly address?: string | undefined
-  /** Nothing but updates, comments and reconnection times: no cursor lines, no gap events. */
+  /** Nothing but updates, comments and reconnection times: no cursor lines, no gap events; subscription events have no type. */
   readonly isPlain?: boolean
   /** Who the token says it is, for kicks and presence. */
   readonly issuer?: string | undefined
@@ -170,6 +173,7 @@ export class Hub implements Host {
       this.presence = new Presence(options.log, {
         nodeId: () => this.#nodes.id,
         graceMs: options.subscriptionGraceMs ?? 0,
+        tell: options.tellSubscription ?? tellSubscription,
         onError: (error) => this.#observer.failed('presence', error),
       })
     this.#ready = this.#start()
@@ -243,7 +247,7 @@ export class Hub implements Host {
     const { start, expiresAtMs } = subscription
     const end = this.#lifeOf(expiresAtMs)
     const subscriber = new Subscriber(wire, this, {
-      interest: new Interest(subscription.matchers, subscription.grants),
+      interest: new Interest(subscription.matchers, subscription.grants, subscription.isPlain),
       position: start?.position ?? this.#log.head,
       maxPendingBytes: this.#options.subscriberBufferBytes,
       endAtMs: end.atMs,

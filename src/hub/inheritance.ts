@@ -1,6 +1,15 @@
 import { randomUUID } from 'node:crypto'
 import type { Log, Mark, MarkChange } from '../log/log.ts'
-import { type Absence, absencesOf, eventOf, type Kept, keptIn, keptPrefix, nameOf } from './kept.ts'
+import type { TellSubscription } from '../protocol/subscription.ts'
+import {
+  type Absence,
+  absencesOf,
+  eventsOf,
+  type Kept,
+  keptIn,
+  keptPrefix,
+  nameOf,
+} from './kept.ts'
 
 export interface Heir {
   /** The hub that inherits. */
@@ -8,6 +17,8 @@ export interface Heir {
   readonly graceMs: number
   /** How long nothing was heard of the one that is gone: so much of the grace is over. */
   readonly silentMs: number
+  /** The words in which ends are told. */
+  readonly tell: TellSubscription
 }
 
 /** A subscription that waits for its stream at another hub now. */
@@ -62,7 +73,7 @@ async function* take(log: Log, orphans: readonly Orphan[], heir: Heir): AsyncGen
   const taken = orphans.map((orphan) => ({ orphan, inherited: inheritedBy(heir, orphan) }))
   const marks = taken.flatMap(({ orphan, inherited }) => marksOf(orphan, inherited))
   const events = taken.flatMap(({ orphan, inherited }) =>
-    inherited === undefined ? [eventOf(orphan.kept, false)] : [],
+    inherited === undefined ? eventsOf(heir.tell, orphan.kept, false) : [],
   )
   const { outcome } = await log.append(events, { kind: 'presence', marks })
   if (outcome === 'stored') {

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
 import type { Grants } from '../protocol/grants.ts'
-import { documentOf, type Subscription } from '../protocol/subscription.ts'
+import type { Subscription, TellSubscription } from '../protocol/subscription.ts'
 import { Topic } from '../protocol/topic.ts'
 import type { Update } from '../protocol/update.ts'
 import { newId } from './id.ts'
@@ -50,25 +50,18 @@ export function keptIn(value: string): Kept | undefined {
   }
 }
 
-/** The event is an update of the reserved topic, private, of type `mercure` (draft-08 § 1.10). */
-export function eventOf(kept: Kept, active: boolean): Update {
-  const document = documentOf(kept, active)
-  return {
-    id: newId(),
-    topics: [document.id],
-    data: JSON.stringify(document),
-    isPrivate: true,
-    type: 'mercure',
-    retry: '',
-  }
+/** A start or an end as updates of reserved topics, private: one for each dialect that has words for it. */
+export function eventsOf(tell: TellSubscription, kept: Kept, active: boolean): Update[] {
+  return tell(kept, active).map((event) => ({ id: newId(), ...event, isPrivate: true, retry: '' }))
 }
 
-/** Of the first detail that covers the matcher taken as a topic, even if that has none. */
-export function payloadOf({ details }: Grants, match: string): unknown {
-  if (!details.some(({ payload }) => payload !== undefined)) return undefined
+/** Of the first detail that covers the matcher taken as a topic; where that has none, what the token has for all. */
+export function payloadOf({ details, sharedPayload }: Grants, match: string): unknown {
+  if (!details.some(({ payload }) => payload !== undefined)) return sharedPayload
   const topic = new Topic(match)
-  return details.find(
+  const covering = details.find(
     ({ actions, topics }) =>
       actions.has('subscribe') && topics.some((granted) => granted.matches(topic)),
-  )?.payload
+  )
+  return covering?.payload ?? sharedPayload
 }

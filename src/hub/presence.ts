@@ -1,6 +1,7 @@
 import type { Log, Mark, MarkChange } from '../log/log.ts'
 import type { Grants } from '../protocol/grants.ts'
 import type { Matcher } from '../protocol/matcher.ts'
+import type { TellSubscription } from '../protocol/subscription.ts'
 import type { Update } from '../protocol/update.ts'
 import { Changes } from './changes.ts'
 import { Held } from './held.ts'
@@ -8,7 +9,7 @@ import { newSubscriberId } from './id.ts'
 import { inherit } from './inheritance.ts'
 import {
   absencesOf,
-  eventOf,
+  eventsOf,
   type Kept,
   keptIn,
   keptPrefix,
@@ -29,6 +30,8 @@ export interface PresenceOptions {
   readonly nodeId: () => string
   /** A subscriber that comes back within it, to whichever hub of the log, never left. */
   readonly graceMs: number
+  /** The words in which starts and ends are told. */
+  readonly tell: TellSubscription
   readonly onError: (error: unknown) => void
 }
 
@@ -100,9 +103,7 @@ export class Presence {
   arrived({ matchers, grants, issuer, subject }: Subscribing): readonly Held[] {
     const subscriber = newSubscriberId()
     const seen = new Set<string>()
-    // A URI Template cannot be said in the words of protocol 1.0: nobody there hears of it.
-    const sayable = matchers.filter(({ type }) => type !== 'uritemplate')
-    return sayable.map(({ type, pattern }) => {
+    return matchers.map(({ type, pattern }) => {
       const payload = payloadOf(grants, pattern)
       const kept: Kept = {
         type,
@@ -174,8 +175,8 @@ export class Presence {
 
   /** Takes over what a hub that is gone left open: what has a grace left waits here, the rest ends. Each of them once, whoever else does the same. */
   async inherit(node: string, silentMs: number): Promise<void> {
-    const { graceMs, nodeId } = this.#options
-    const heir = { node: nodeId(), graceMs, silentMs }
+    const { graceMs, nodeId, tell } = this.#options
+    const heir = { node: nodeId(), graceMs, silentMs, tell }
     for await (const { kept, absenceName, absence, restMs } of inherit(this.#log, node, heir)) {
       const held = new Held(kept)
       held.leave(restMs, () => this.#end(held))
@@ -297,7 +298,7 @@ export class Presence {
         marks.push({ name: absenceName, from: absence.value, to: undefined })
       return {
         marks,
-        events: [eventOf(kept, false)],
+        events: eventsOf(this.#options.tell, kept, false),
         done: () => this.#absent.delete(absenceName),
       }
     }
@@ -314,7 +315,7 @@ export class Presence {
     const isNew = kind === 'start'
     return {
       marks: [{ name, from: isNew ? undefined : before, to: JSON.stringify(ours) }],
-      events: isNew ? [eventOf(kept, true)] : [],
+      events: isNew ? eventsOf(this.#options.tell, kept, true) : [],
       done: () => (held.kept = ours),
     }
   }

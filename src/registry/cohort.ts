@@ -58,10 +58,11 @@ export class Cohort {
     this.#size--
   }
 
-  /** Takes an entry that one of the matchers selected; false when it is private and not granted. */
+  /** Takes an entry that one of the matchers selected; false when it is private and not granted, or in another dialect. */
   take(entry: Entry, topics: readonly Topic[], turn: Turn): boolean {
     if (this.pending?.to === entry.position) return false // another matcher selected it already
     if (entry.update.isPrivate && !this.interest.grants.mayReceive(topics)) return false
+    if (!this.interest.understands(entry)) return false
     this.pending = turn.extend(this.pending, entry)
     return true
   }

@@ -19,14 +19,17 @@ export class Interest {
   readonly matchers: readonly Matcher[]
   readonly grants: Grants
   readonly key: string
+  /** Subscription events without a type are for it, and those with one for the others. */
+  readonly isPlain: boolean
   readonly #topics: TopicSet
   #watches: boolean | undefined
 
-  constructor(matchers: readonly Matcher[], grants: Grants) {
+  constructor(matchers: readonly Matcher[], grants: Grants, isPlain = false) {
     this.matchers = matchers
     this.grants = grants
+    this.isPlain = isPlain
     this.#topics = new TopicSet(matchers)
-    const key = `${this.#topics.key}\n\n${grants.key}`
+    const key = `${this.#topics.key}\n\n${grants.key}${isPlain ? '\n\nplain' : ''}`
     this.key = key.length <= longKey ? key : createHash('sha256').update(key).digest('base64url')
   }
 
@@ -37,9 +40,15 @@ export class Interest {
   }
 
   /** Whether an entry of the log is for this subscriber: the question that replays ask. */
-  covers({ kind, update }: Entry): boolean {
-    if (kind === 'control') return false
+  covers(entry: Entry): boolean {
+    const { kind, update } = entry
+    if (kind === 'control' || !this.understands(entry)) return false
     const topics = update.topics.map((topic) => new Topic(topic))
     return this.#topics.hasAnyOf(topics) && (!update.isPrivate || this.grants.mayReceive(topics))
+  }
+
+  /** Subscription events are told in several dialects, each in an entry of its own: a subscriber has one of them. */
+  understands({ kind, update }: Entry): boolean {
+    return kind !== 'presence' || (update.type === '') === this.isPlain
   }
 }

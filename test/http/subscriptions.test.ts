@@ -35,56 +35,59 @@ function open(t: Test, more: Readonly<Record<string, unknown>> = {}): Promise<Te
   return startHub(t, { subscriptions: true, ...more })
 }
 
-t.test('who subscribes and leaves is told, with the payload, to those who may know', async (t) => {
-  const hub = await open(t)
-  const watcher = await hub.subscribe(everything, { token: hub.token() })
-  const stranger = await hub.subscribe(everything, { token: hub.token({ subscribe: ['x'] }) })
-  const token = hub.token({
-    claims: {
-      authorization_details: [
-        { ...detail('subscribe', ['other']), payload: { no: 1 } },
-        { ...detail('subscribe', ['https://example.com/a']), payload: { user: 'me' } },
-        { ...detail('subscribe', ['*']), payload: { late: 1 } },
-      ],
-    },
-  })
-  await until(() => watcher.events.length >= 2)
-  const before = watcher.events.length
+t.test(
+  'behaviours 132, 134, 135 and 136: who subscribes and leaves is told, with the payload, to those who may know',
+  async (t) => {
+    const hub = await open(t)
+    const watcher = await hub.subscribe(everything, { token: hub.token() })
+    const stranger = await hub.subscribe(everything, { token: hub.token({ subscribe: ['x'] }) })
+    const token = hub.token({
+      claims: {
+        authorization_details: [
+          { ...detail('subscribe', ['other']), payload: { no: 1 } },
+          { ...detail('subscribe', ['https://example.com/a']), payload: { user: 'me' } },
+          { ...detail('subscribe', ['*']), payload: { late: 1 } },
+        ],
+      },
+    })
+    await until(() => watcher.events.length >= 2)
+    const before = watcher.events.length
 
-  const reader = await hub.subscribe('match=https://example.com/a&match_urlpattern=/b/:c', {
-    token,
-  })
-  await until(() => watcher.events.length >= before + 2)
-  reader.socket.destroy()
-  await until(() => watcher.events.length >= before + 4)
+    const reader = await hub.subscribe('match=https://example.com/a&match_urlpattern=/b/:c', {
+      token,
+    })
+    await until(() => watcher.events.length >= before + 2)
+    reader.socket.destroy()
+    await until(() => watcher.events.length >= before + 4)
 
-  const events = watcher.events.slice(before)
-  t.strictSame(seen(watcher).slice(before), [
-    'mercure https://example.com/a true',
-    'mercure /b/:c true',
-    'mercure https://example.com/a false',
-    'mercure /b/:c false',
-  ])
-  const [started, pattern, ended] = events.map(({ data }) => JSON.parse(data) as Listed)
-  const subscriber = started?.subscriber ?? ''
-  t.match(subscriber, /^urn:uuid:[0-9a-f]{8}-[0-9a-f]{4}-4/)
-  t.strictSame(started, {
-    id: `${api}/exact/https%3A%2F%2Fexample.com%2Fa/${encodeURIComponent(subscriber)}`,
-    type: 'subscription',
-    subscriber,
-    match: 'https://example.com/a',
-    match_type: 'exact',
-    active: true,
-    payload: { user: 'me' },
-  })
-  t.strictSame([pattern?.subscriber, pattern?.match_type], [subscriber, 'urlpattern'])
-  t.strictSame({ ...ended, active: true }, started)
-  t.match(seen(watcher)[0], /^mercure .* true$/, 'it heard of its own arrival')
-  t.strictSame(stranger.events, [])
-})
+    const events = watcher.events.slice(before)
+    t.strictSame(seen(watcher).slice(before), [
+      'mercure https://example.com/a true',
+      'mercure /b/:c true',
+      'mercure https://example.com/a false',
+      'mercure /b/:c false',
+    ])
+    const [started, pattern, ended] = events.map(({ data }) => JSON.parse(data) as Listed)
+    const subscriber = started?.subscriber ?? ''
+    t.match(subscriber, /^urn:uuid:[0-9a-f]{8}-[0-9a-f]{4}-4/)
+    t.strictSame(started, {
+      id: `${api}/exact/https%3A%2F%2Fexample.com%2Fa/${encodeURIComponent(subscriber)}`,
+      type: 'subscription',
+      subscriber,
+      match: 'https://example.com/a',
+      match_type: 'exact',
+      active: true,
+      payload: { user: 'me' },
+    })
+    t.strictSame([pattern?.subscriber, pattern?.match_type], [subscriber, 'urlpattern'])
+    t.strictSame({ ...ended, active: true }, started)
+    t.match(seen(watcher)[0], /^mercure .* true$/, 'it heard of its own arrival')
+    t.strictSame(stranger.events, [])
+  },
+)
 
 t.test(
-  'the list, a matcher and one subscription, for whom the token grants the path',
+  'behaviours 127, 128, 130 and 131: the list, a matcher and one subscription, for whom the token grants the path',
   async (t) => {
     const hub = await open(t)
     await hub.subscribe('match=a', { token: hub.token() })
@@ -118,35 +121,38 @@ t.test(
   },
 )
 
-t.test('an answer that did not change is 304, its cursor is the newest id', async (t) => {
-  const hub = await open(t)
-  const ask = (headers = {}) => hub.ask('GET', { path: api, token: hub.token(), headers })
-  const empty = await ask()
-  t.equal(empty.headers.etag, '"earliest"')
-  await hub.publish({ topic: 'x', id: 'a "quoted" é' })
+t.test(
+  'behaviour 129: an answer that did not change is 304, its cursor is the newest id',
+  async (t) => {
+    const hub = await open(t)
+    const ask = (headers = {}) => hub.ask('GET', { path: api, token: hub.token(), headers })
+    const empty = await ask()
+    t.equal(empty.headers.etag, '"earliest"')
+    await hub.publish({ topic: 'x', id: 'a "quoted" é' })
 
-  const answer = await ask()
-  const again = await ask({ 'if-none-match': `"other", W/${answer.headers.etag}` })
+    const answer = await ask()
+    const again = await ask({ 'if-none-match': `"other", W/${answer.headers.etag}` })
 
-  t.equal(answer.headers.etag, '"a%20%22quoted%22%20%C3%A9"')
-  t.match(String(answer.headers.link), 'last-event-id="a \\"quoted\\"')
-  t.strictSame([again.status, again.text], [304, ''])
-  await hub.publish({ topic: 'x', id: 'b' })
-  await hub.publish({ topic: 'x', id: 'a' })
-  await hub.publish({ topic: 'x', id: 'b' })
-  t.match(lastEventIdOf((await ask()).headers.link), /^#/, 'an id used twice is no cursor')
-  t.equal((await ask({ 'if-none-match': answer.headers.etag })).status, 200)
-  t.equal(
-    (
-      await hub.ask('GET', {
-        path: `${api}/exact/x/y`,
-        token: hub.token(),
-        headers: { 'if-none-match': '*' },
-      })
-    ).status,
-    404,
-  )
-})
+    t.equal(answer.headers.etag, '"a%20%22quoted%22%20%C3%A9"')
+    t.match(String(answer.headers.link), 'last-event-id="a \\"quoted\\"')
+    t.strictSame([again.status, again.text], [304, ''])
+    await hub.publish({ topic: 'x', id: 'b' })
+    await hub.publish({ topic: 'x', id: 'a' })
+    await hub.publish({ topic: 'x', id: 'b' })
+    t.match(lastEventIdOf((await ask()).headers.link), /^#/, 'an id used twice is no cursor')
+    t.equal((await ask({ 'if-none-match': answer.headers.etag })).status, 200)
+    t.equal(
+      (
+        await hub.ask('GET', {
+          path: `${api}/exact/x/y`,
+          token: hub.token(),
+          headers: { 'if-none-match': '*' },
+        })
+      ).status,
+      404,
+    )
+  },
+)
 
 t.test('the list is counted, filtered and read in pages', async (t) => {
   const hub = await open(t)
