@@ -6,6 +6,7 @@ import { feeds } from './feeds.ts'
 import { idle } from './idle.ts'
 import { patterns } from './patterns.ts'
 import { payload } from './payload.ts'
+import { presence } from './presence.ts'
 import { privacy } from './privacy.ts'
 import { publish } from './publish.ts'
 import { scrape } from './scrape.ts'
@@ -31,6 +32,7 @@ export const questions: Readonly<Record<string, Bench>> = {
   publish,
   feeds,
   connections,
+  presence,
   idle,
   scrape,
   storm,

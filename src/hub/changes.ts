@@ -8,8 +8,12 @@ export interface ChangesOptions<C> {
   readonly onError: (error: unknown) => void
 }
 
-/** Changes that come within it share an append: a storm of connections costs a few. */
-const gatherMs = 20
+/**
+ * Changes that come within it share an append. The longer an append takes, the more of them share the next:
+ * they leave the log to publishers most of the time, and a storm of connections costs a few commits.
+ */
+const gatherMs = { least: 20, most: 200 }
+const rest = 8
 const mostPerAppend = 250
 const retryMs = 500
 
@@ -21,6 +25,7 @@ export class Changes<C> {
   readonly #options: ChangesOptions<C>
   #queue: C[] = []
   #timer: NodeJS.Timeout | undefined
+  #gatherMs = gatherMs.least
   #writing: Promise<void> | undefined
   #queued = 0
   #written = 0
@@ -38,7 +43,7 @@ export class Changes<C> {
   push(change: C): void {
     this.#queue.push(change)
     this.#queued++
-    this.#writeIn(gatherMs)
+    this.#writeIn(this.#gatherMs)
   }
 
   /**
@@ -75,12 +80,15 @@ export class Changes<C> {
   async #writeAll(): Promise<void> {
     while (this.#queue.length > 0) {
       const changes = this.#queue.splice(0, this.#options.together(this.#queue, mostPerAppend))
+      const started = performance.now()
       try {
         await this.#options.append(changes)
       } catch (error) {
         this.#options.onError(error)
         return this.#giveUp([...changes, ...this.#queue])
       }
+      const wantedMs = rest * (performance.now() - started)
+      this.#gatherMs = Math.min(Math.max(wantedMs, gatherMs.least), gatherMs.most)
       this.#note(changes.length)
     }
   }

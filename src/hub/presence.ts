@@ -8,6 +8,7 @@ import { Held } from './held.ts'
 import { newSubscriberId } from './id.ts'
 import { inherit } from './inheritance.ts'
 import {
+  absenceNameOf,
   absencesOf,
   eventsOf,
   type Kept,
@@ -276,7 +277,7 @@ export class Presence {
     const prefix = absencesOf(held.kept)
     if (prefix === undefined || kind === 'leave' || kind === 'adopt') return []
     if (kind === 'start') return (await this.#log.marks(prefix, '', mostAbsent)).marks
-    const own = await this.#markAt(prefix + held.kept.subscriber)
+    const own = await this.#markAt(absenceNameOf(held.kept))
     return own === undefined ? [] : [own]
   }
 
@@ -287,37 +288,39 @@ export class Presence {
 
   #writtenAs({ held, kind }: Change, absence?: Mark): Written {
     const { kept } = held
-    const name = nameOf(kept)
-    const before = JSON.stringify(kept)
-    const absenceName = (absencesOf(kept) ?? '') + kept.subscriber
-    if (kind === 'end') {
-      if (held.absence !== undefined && absence?.value !== held.absence)
-        return { ...nothing, done: () => this.#absent.delete(absenceName) } // it came back elsewhere
-      const marks = [{ name, from: before, to: undefined }]
-      if (absence !== undefined)
-        marks.push({ name: absenceName, from: absence.value, to: undefined })
-      return {
-        marks,
-        events: eventsOf(this.#options.tell, kept, false),
-        done: () => this.#absent.delete(absenceName),
-      }
-    }
-    if (kind === 'leave')
-      return {
-        marks: [
-          { name, from: before, to: before },
-          { name: absenceName, from: undefined, to: held.absence },
-        ],
-        events: [],
-        done: () => void this.#absent.set(absenceName, held),
-      }
+    if (kind === 'end') return this.#ended(held, absence)
+    if (kind === 'leave') return this.#leftAs(held)
     const ours = { ...kept, node: this.#options.nodeId() }
     const isNew = kind === 'start'
+    const from = isNew ? undefined : JSON.stringify(kept)
     return {
-      marks: [{ name, from: isNew ? undefined : before, to: JSON.stringify(ours) }],
+      marks: [{ name: nameOf(kept), from, to: JSON.stringify(ours) }],
       events: isNew ? eventsOf(this.#options.tell, kept, true) : [],
       done: () => (held.kept = ours),
     }
+  }
+
+  #leftAs(held: Held): Written {
+    const name = nameOf(held.kept)
+    const value = JSON.stringify(held.kept)
+    const absence = absenceNameOf(held.kept)
+    return {
+      marks: [
+        { name, from: value, to: value },
+        { name: absence, from: undefined, to: held.absence },
+      ],
+      events: [],
+      done: () => void this.#absent.set(absence, held),
+    }
+  }
+
+  #ended({ kept, absence: ours }: Held, absence: Mark | undefined): Written {
+    const done = () => void (ours !== undefined && this.#absent.delete(absenceNameOf(kept)))
+    if (ours !== undefined && absence?.value !== ours) return { ...nothing, done } // it came back elsewhere
+    const marks = [{ name: nameOf(kept), from: JSON.stringify(kept), to: undefined }]
+    if (absence !== undefined)
+      marks.push({ name: absence.name, from: absence.value, to: undefined })
+    return { marks, events: eventsOf(this.#options.tell, kept, false), done }
   }
 
   /** A new stream is one that was away: it takes over its id and its mark, and nothing is told. */

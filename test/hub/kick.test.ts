@@ -105,6 +105,8 @@ t.test('what is no kick is refused with a reason', async (t) => {
   t.equal(await status({ sub: 'a' }, { 'content-type': 'text/plain' }), 415)
   t.equal(await status({ sub: 'a' }, { ...json, origin: 'https://evil.example' } as never), 403)
   t.equal((await ask(`${admin}/kick`)).status, 404)
+  t.equal(await status({ sub: 'a' }, { ...json, host: 'evil.example' } as never), 421)
+  t.equal(await status({ sub: 'a' }, { ...json, via: '1.1 proxy' } as never), 401, 'operators only')
 })
 
 t.test('a kick is no event and is never replayed', async (t) => {
