@@ -16,22 +16,35 @@ import { copyStore, damage, entriesIn, pagesOfEntries } from './damage.ts'
 const built = new URL('../../dist/src/log/lmdb.js', import.meta.url).href
 const once60 = (key: string) => ({ once: { key, fingerprint: 'f', windowMs: 3_600_000 } })
 
+interface History {
+  /** What is kept. */
+  readonly truth: readonly Entry[]
+  /** What was ever stored, by position; the trimmed beginning too. */
+  readonly stored: ReadonlyMap<number, string>
+}
+
 /** A history with all that a store can hold: small and large entries, one id several times, a trimmed beginning. */
-async function history(folder: string): Promise<readonly Entry[]> {
+async function history(folder: string): Promise<History> {
+  const stored = new Map<number, string>()
   const log = await LmdbLog.open(folder, { ...unlimited, maxEntries: 600, maxNotices: 20 })
   for (let i = 1; i <= 900; i += 3) {
     const large = i % 60 === 1 ? 'x'.repeat(3_000 + 37 * i) : 'x'.repeat(i % 200)
+    const updates = [update(`e${i}`, { data: large }), update(`dup-${i % 5}`), update(`e${i + 2}`)]
+    for (const [index, one] of updates.entries()) stored.set(i + index, JSON.stringify(one))
     await log.append(
-      [update(`e${i}`, { data: large }), update(`dup-${i % 5}`), update(`e${i + 2}`)],
+      updates,
       i % 9 === 1 ? once60(`k${i}`) : { marks: [{ name: `m${i}`, from: undefined, to: 'x' }] },
     )
   }
-  for (let i = 0; i < 40; i++)
-    await log.append([update(`n${i}`)], { kind: i % 2 === 0 ? 'presence' : 'control' })
+  for (let i = 0; i < 40; i++) {
+    const notice = update(`n${i}`)
+    stored.set(log.head + 1, JSON.stringify(notice))
+    await log.append([notice], { kind: i % 2 === 0 ? 'presence' : 'control' })
+  }
   await until(() => log.stats().entries <= 600 && log.stats().notices <= 20)
-  const entries = await readAll(log, log.first - 1)
+  const truth = await readAll(log, log.first - 1)
   await log.close()
-  return entries
+  return { truth, stored }
 }
 
 interface Served {
@@ -87,14 +100,25 @@ t.test('check finds what matters of any damage, and repair keeps what is whole',
   /** The processes are what takes time: the long form starts some for each tenth damage. */
   const servedEvery = rounds > 100 ? 10 : 1
   const whole = temporaryFolder(t)
-  const truth = await history(whole)
+  const { truth, stored } = await history(whole)
   const pages = pagesOfEntries(whole)
+  const newest = inspectStore(whole).state?.revision
   const firstOf = new Map<string, number>()
   for (const { position, update } of truth)
     if (!firstOf.has(update.id)) firstOf.set(update.id, position)
+  const known = new Set(truth.map(({ position }) => position))
   const everything = JSON.stringify({ entries: truth, located: Object.fromEntries(firstOf) })
   const folder = join(temporaryFolder(t), 'store')
-  const tally = { harmless: 0, found: 0, died: 0, refused: 0, nothingLeft: 0, lost: 0, kept: 0 }
+  const tally = {
+    harmless: 0,
+    found: 0,
+    died: 0,
+    refused: 0,
+    nothingLeft: 0,
+    lost: 0,
+    kept: 0,
+    back: 0,
+  }
 
   for (let round = 0; round < rounds; round++) {
     rmSync(folder, { recursive: true, force: true })
@@ -104,7 +128,8 @@ t.test('check finds what matters of any damage, and repair keeps what is whole',
     const isTouched = ({ position }: Entry) =>
       pages.get(position)?.some((page) => done.pages.has(page)) === true
 
-    const found = inspectStore(folder).wrong
+    const before = inspectStore(folder)
+    const found = before.wrong
     const isServed = round % servedEvery === 0
     const copy = copyStore(folder, `${folder}-served`)
     const hub = isServed ? await served(copy) : { entries: truth, located: {} }
@@ -138,7 +163,14 @@ t.test('check finds what matters of any damage, and repair keeps what is whole',
     const missing = truth.filter((entry) => !isTouched(entry) && !kept.has(entry.position))
     const removed = done.what.endsWith('rows of entries') ? 5 : 0
     t.ok(missing.length <= removed, `${name}: ${missing.length} whole entries are missing`)
-    // When the newest state is lost, some of what was trimmed last may be back, and is no other either.
+    const back = [...kept.values()].filter(({ position }) => !known.has(position))
+    t.ok(
+      back.every(({ position, update }) => stored.get(position) === JSON.stringify(update)),
+      `${name}: what is back is what was there`,
+    )
+    // Nobody knows any more what was trimmed; else nothing of it comes back.
+    if (back.length > 0) t.not(before.state?.revision, newest, `${name}: ${back.length} are back`)
+    tally.back += back.length
     const same = truth.filter(({ position }) => kept.has(position))
     const asKept = same.map(({ position }) => kept.get(position) as Entry)
     t.ok(asText(asKept).join() === asText(same).join(), `${name}: none is another`)
