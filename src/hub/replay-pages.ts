@@ -1,5 +1,6 @@
 import type { Entry, Log, Page } from '../log/log.ts'
-import { encodeUpdate } from '../protocol/sse.ts'
+import { encodeUpdate, encodeUpdates } from '../protocol/sse.ts'
+import { asChunk, type Framing } from '../registry/batch.ts'
 import { maxWriteBytes } from '../registry/outbox.ts'
 import type { Interest } from '../registry/interest.ts'
 
@@ -13,12 +14,38 @@ const entryOverheadBytes = 512
 const rowBytes = 256
 
 /** The frames of a page that one interest covers; shared by all that cover the same entries. */
-export interface Selected {
+class Selected {
   readonly count: number
-  readonly frames: Buffer
+  readonly #parts: readonly Buffer[]
+  readonly #framed: { plain?: Buffer; chunked?: Buffer } = {}
+  /** What was made of the frames so far. */
+  bytes = rowBytes
+
+  constructor(count: number, parts: readonly Buffer[]) {
+    this.count = count
+    this.#parts = parts
+    const [only] = parts
+    if (only !== undefined && parts.length === 1) this.#framed.plain = only
+  }
+
+  as(framing: Framing): Buffer {
+    let bytes = this.#framed[framing]
+    if (bytes === undefined) {
+      bytes = framing === 'chunked' ? asChunk(this.#parts) : Buffer.concat(this.#parts)
+      this.#framed[framing] = bytes
+      this.bytes += bytes.length
+    }
+    return bytes
+  }
 }
 
-const none: Selected = { count: 0, frames: Buffer.alloc(0) }
+/** What is sent of a page: so many updates, framed for the wire. */
+export interface Excerpt {
+  readonly count: number
+  readonly bytes: Buffer
+}
+
+const nothing: Excerpt = { count: 0, bytes: Buffer.alloc(0) }
 
 /** A page of the history, with what was already matched and encoded of it. */
 export class ReplayPage {
@@ -42,28 +69,41 @@ export class ReplayPage {
   }
 
   /** What an interest covers: matched once per interest, encoded once per entry, joined once per list of entries. */
-  select(interest: Interest): Selected {
+  select(interest: Interest, framing: Framing): Excerpt {
     let selected = this.#byInterest.get(interest.key)
-    if (selected !== undefined) return selected
+    if (selected === undefined) {
+      selected = this.#covered(interest)
+      this.#byInterest.set(interest.key, selected)
+      this.bytes += rowBytes
+    }
+    if (selected.count === 0) return nothing
+    const before = selected.bytes
+    const bytes = selected.as(framing)
+    this.bytes += selected.bytes - before
+    return { count: selected.count, bytes }
+  }
+
+  #covered(interest: Interest): Selected {
     const indexes: number[] = []
     for (const [index, entry] of this.#entries.entries())
       if (interest.covers(entry)) indexes.push(index)
-    selected = indexes.length === 0 ? none : this.#join(indexes)
-    this.#byInterest.set(interest.key, selected)
-    this.bytes += rowBytes
+    const isAll = indexes.length === this.#entries.length
+    const key = isAll ? '*' : indexes.join()
+    let selected = this.#byEntries.get(key)
+    if (selected === undefined) {
+      // Mostly a stream wants all of a page, or little of it: all is encoded in one piece.
+      const parts = isAll ? this.#everything() : indexes.map((index) => this.#frameOf(index))
+      selected = new Selected(indexes.length, parts)
+      this.#byEntries.set(key, selected)
+      this.bytes += selected.bytes + key.length
+    }
     return selected
   }
 
-  #join(indexes: readonly number[]): Selected {
-    const key = indexes.length === this.#entries.length ? '*' : indexes.join()
-    let selected = this.#byEntries.get(key)
-    if (selected === undefined) {
-      const frames = Buffer.concat(indexes.map((index) => this.#frameOf(index)))
-      selected = { count: indexes.length, frames }
-      this.#byEntries.set(key, selected)
-      this.bytes += rowBytes + frames.length + key.length
-    }
-    return selected
+  #everything(): readonly Buffer[] {
+    const frames = encodeUpdates(this.#entries.map(({ update }) => update))
+    this.bytes += frames.length
+    return [frames]
   }
 
   #frameOf(index: number): Buffer {
@@ -131,9 +171,9 @@ export class ReplayPages {
   }
 
   /** What an interest covers of a page; what that added to the page is counted. */
-  select(page: ReplayPage, after: number, interest: Interest): Selected {
+  select(page: ReplayPage, after: number, interest: Interest, framing: Framing): Excerpt {
     const before = page.bytes
-    const selected = page.select(interest)
+    const selected = page.select(interest, framing)
     if (this.#kept.get(after) === page) {
       this.#keptBytes += page.bytes - before
       this.#evict(page)

@@ -147,14 +147,15 @@ export class Replays {
     if (subscriber.state !== 'replaying') return
     if (subscriber.position !== after) return this.resume(subscriber) // the log was reset meanwhile
     const { upTo, lost, lostNotices } = page
-    const { count, frames } = this.#pages.select(page, after, subscriber.interest)
-    if (!subscriber.hasRoomFor(frames.length)) return // read again once the peer has taken what is pending
+    const { interest, framing } = subscriber
+    const { count, bytes } = this.#pages.select(page, after, interest, framing)
+    if (!subscriber.hasRoomFor(bytes.length)) return // read again once the peer has taken what is pending
     if (lost !== undefined) this.#tellGap(subscriber, lost.to - lost.from + 1)
     else if (lostNotices > 0) this.#tellLostNotices(subscriber, lostNotices)
     subscriber.position = upTo
-    if (frames.length > 0) {
+    if (count > 0) {
       this.#options.onReplayed(count)
-      subscriber.send(frames)
+      subscriber.sendFramed(bytes)
     }
     if (subscriber.pendingBytes < maxWriteBytes) this.resume(subscriber)
   }

@@ -1,5 +1,4 @@
-import type { Batch } from '../registry/batch.ts'
-import { framed } from '../registry/batch.ts'
+import { type Batch, framed, type Framing } from '../registry/batch.ts'
 import type { Cohort, Member } from '../registry/cohort.ts'
 import type { Interest } from '../registry/interest.ts'
 import { Outbox, type Wire } from '../registry/outbox.ts'
@@ -123,10 +122,19 @@ export class Subscriber implements Member, Spoke {
     this.#host.delivered(bytes.length)
   }
 
+  get framing(): Framing {
+    return this.#outbox.framing
+  }
+
   /** Sends bytes that are no live batch; closes the stream as slow when they do not fit. */
   send(text: string | Buffer): void {
+    this.sendFramed(framed(text, this.#outbox.framing))
+  }
+
+  /** The same with bytes that are framed for its wire already. */
+  sendFramed(bytes: Buffer): void {
     if (this.state === 'closed') return
-    if (!this.#write(framed(text, this.#outbox.framing))) this.close('slow')
+    if (!this.#write(bytes)) this.close('slow')
   }
 
   #write(bytes: Buffer): boolean {

@@ -7,9 +7,18 @@ import type { Update, UpdateDraft } from './update.ts'
  * types were checked before (validateUpdate). See draft-08 § 1.3.
  */
 export function encodeUpdate(update: Update): Buffer {
+  return Buffer.from(frameText(update))
+}
+
+/** Encodes several, one after the other. */
+export function encodeUpdates(updates: readonly Update[]): Buffer {
+  return Buffer.from(updates.map(frameText).join(''))
+}
+
+function frameText(update: Update): string {
   const event = update.type === '' ? '' : `event: ${update.type}\n`
   const retry = update.retry === '' ? '' : `retry: ${update.retry}\n`
-  return Buffer.from(`${event}${retry}id: ${update.id}\n${dataLines(update.data)}\n`)
+  return `${event}${retry}id: ${update.id}\n${dataLines(update.data)}\n`
 }
 
 /** Bytes that `encodeUpdate` would need at most, without encoding: each line break may cost seven. */

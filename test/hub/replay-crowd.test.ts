@@ -67,8 +67,9 @@ t.test('pages that were trimmed meanwhile are not served from what is kept', asy
 
 t.test('what is kept of pages goes with the replays that may share it', async (t) => {
   const hub = await startHub(t, { subscriber_buffer: '64KiB', dispatch_timeout: '0' })
-  const large = updates.map((one) => ({ ...one, topics: ['a'], data: 'x'.repeat(5_000) }))
+  const large = updates.map((one) => ({ ...one, topics: ['a'], data: 'x'.repeat(25_000) })) // more than a kernel takes
   await hub.assembly.log.append(large)
+  await until(() => hub.hub.lag.entries === 0) // else they go live in the midst of it
   const replay = async () => {
     const stream = await hub.subscribe('match=a', { lastEventId: 'earliest' })
     await stream.when(({ cursors }) => cursors.length > 0)
