@@ -26,6 +26,8 @@ export interface DispatcherOptions {
 
 const maxEntriesPerPass = 1_000
 const retryMs = 100
+/** A pass that takes longer may never end: it answers no probe before its end. */
+const probedMs = 2_500
 /**
  * Milliseconds of passes after which the event loop turns. With one pass per turn a dispatcher that has
  * fallen behind bulk publishers stays there, and reads what the log's cache has already dropped.
@@ -165,9 +167,15 @@ export class Dispatcher {
     return entries.filter(({ kind }) => kind !== 'control')
   }
 
-  #deliver(cohorts: readonly Cohort[]): Promise<void> {
+  /** Between two slices newcomers have their turn, and until then a probe that was asked for meanwhile. */
+  #deliver(cohorts: readonly Cohort[], probedUntil = 0): Promise<void> {
     const { intermission, onFailure } = this.#options
-    return deliverAll(cohorts, intermission, onFailure)
+    const pause = async () => {
+      await intermission.turn()
+      if (performance.now() < probedUntil)
+        for (const cohort of this.#probe.due()) cohort.deliver(0, 1, onFailure)
+    }
+    return deliverAll(cohorts, pause, onFailure)
   }
 
   async #pass(page: Page): Promise<void> {
@@ -181,7 +189,8 @@ export class Dispatcher {
     this.#isBetweenPasses = false
     try {
       const due = isProgress ? this.#probe.due() : []
-      await this.#deliver(due.length === 0 ? cohorts : [...cohorts, ...due])
+      const probedUntil = isProgress ? performance.now() + probedMs : 0
+      await this.#deliver(due.length === 0 ? cohorts : [...cohorts, ...due], probedUntil)
     } finally {
       this.#isBetweenPasses = true
       this.isLagging = false

@@ -1,5 +1,4 @@
 import type { Cohort, DeliveryFailure } from './cohort.ts'
-import type { Intermission } from './intermission.ts'
 
 /** Milliseconds of writing after which a pass yields to the event loop. */
 const sliceMs = 8
@@ -13,22 +12,24 @@ const stride = 64
  * (8 µs each), so the pass is cut into slices. Nothing is routed until it is over: entries that come
  * meanwhile wait in the log and share the next pass, which is what makes a busy hub cheaper per
  * delivery, and keeps batches from overtaking one another.
+ *
+ * @param pause lets the event loop turn between two slices
  */
 export async function deliverAll(
   cohorts: readonly Cohort[],
-  intermission: Intermission,
+  pause: () => Promise<void>,
   onFailure: DeliveryFailure,
 ): Promise<void> {
   let deadline = performance.now() + sliceMs
   for (const cohort of cohorts) {
     let seat: number | undefined = 0
     while ((seat = cohort.deliver(seat, stride, onFailure)) !== undefined)
-      if (performance.now() > deadline) deadline = await nextSlice(intermission)
-    if (performance.now() > deadline) deadline = await nextSlice(intermission)
+      if (performance.now() > deadline) deadline = await nextSlice(pause)
+    if (performance.now() > deadline) deadline = await nextSlice(pause)
   }
 }
 
-async function nextSlice(intermission: Intermission): Promise<number> {
-  await intermission.turn()
+async function nextSlice(pause: () => Promise<void>): Promise<number> {
+  await pause()
   return performance.now() + sliceMs
 }

@@ -42,15 +42,13 @@ t.test('a long delivery takes in newcomers by the dozen between its slices', asy
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
-  const counted = Object.assign(Object.create(intermission) as Intermission, {
-    turn: () => {
-      slices++
-      return intermission.turn()
-    },
-  })
+  const pause = () => {
+    slices++
+    return intermission.turn()
+  }
 
   const sockets = Array.from({ length: 200 }, () => connect(port, '127.0.0.1'))
-  await deliverAll(registry.route([entry]), counted, (_member, error) => {
+  await deliverAll(registry.route([entry]), pause, (_member, error) => {
     throw error
   })
   const share = accepted / slices

@@ -7,7 +7,6 @@ import type { Batch } from '../../src/registry/batch.ts'
 import { Cohort, type Member } from '../../src/registry/cohort.ts'
 import { deliverAll } from '../../src/registry/delivery.ts'
 import { Interest } from '../../src/registry/interest.ts'
-import { Intermission } from '../../src/registry/intermission.ts'
 import { Registry } from '../../src/registry/registry.ts'
 import { Shard } from '../../src/registry/shard.ts'
 import { seeded } from '../fixtures/until.ts'
@@ -16,8 +15,9 @@ const hubUrl = 'https://hub.example/.well-known/mercure'
 const exact = (topic: string) => compileMatcher('exact', topic, hubUrl)
 const pattern = (text: string) => compileMatcher('urlpattern', text, hubUrl)
 
+const turn = () => new Promise<void>((resolve) => setImmediate(resolve))
 const deliver = (cohorts: readonly Cohort[]) =>
-  deliverAll(cohorts, new Intermission(), (_member, error) => {
+  deliverAll(cohorts, turn, (_member, error) => {
     throw error
   })
 
@@ -256,7 +256,7 @@ t.test('a member that throws costs nobody else an update, now or later', async (
   }
 
   const failures: [Member, string][] = []
-  await deliverAll(registry.route([entryAt(1, ['a'])]), new Intermission(), (member, error) => {
+  await deliverAll(registry.route([entryAt(1, ['a'])]), turn, (member, error) => {
     failures.push([member, String(error)])
     registry.leave(member)
   })
