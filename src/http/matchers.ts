@@ -30,7 +30,7 @@ export function parseMatchers(form: Form, hubUrl: string, speaksLegacy = false):
   if (count === 0)
     throw new HubError(
       'invalid_matcher',
-      'a subscription needs at least one "match" or "match_urlpattern" parameter',
+      `a subscription needs at least one "match" or "match_urlpattern" parameter${speaksLegacy ? ', or "topic" as in protocol 0.x' : ''}`,
     )
   if (count > maxMatchers)
     throw new HubError(

@@ -352,7 +352,7 @@ export class Hub implements Host {
     const gap = encodeHubEvent({ type: 'gap', requested, resumed_after: requested }).toString()
     for (const subscriber of this.#subscribers) {
       subscriber.position = Math.min(subscriber.position, resumeAfter)
-      subscriber.send(gap + this.#cursorLine(subscriber))
+      if (!subscriber.isPlain) subscriber.send(gap + this.#cursorLine(subscriber))
     }
     this.#replays.dispatchedMore()
   }

@@ -1,6 +1,7 @@
 import t, { type Test } from 'tap'
 import { Hub } from '../../src/hub/hub.ts'
 import type { Subscriber } from '../../src/hub/subscriber.ts'
+import type { LogReset } from '../../src/log/log.ts'
 import { MemoryLog } from '../../src/log/memory.ts'
 import { Grants } from '../../src/protocol/grants.ts'
 import { compileMatcher } from '../../src/protocol/matcher.ts'
@@ -45,8 +46,18 @@ class SlowWire implements Wire {
 
 const matcher = compileMatcher('exact', 'a', 'http://localhost/.well-known/mercure')
 
+/** A log that says on demand that it lost what was read. */
+class ForgetfulLog extends MemoryLog {
+  forget: (reset: LogReset) => void = () => {}
+
+  onReset(told: (reset: LogReset) => void): () => void {
+    this.forget = told
+    return () => {}
+  }
+}
+
 function open(t: Test) {
-  const log = new MemoryLog({ maxEntries: 0, maxAgeMs: 0, maxBytes: 0 })
+  const log = new ForgetfulLog({ maxEntries: 0, maxAgeMs: 0, maxBytes: 0 })
   const hub = new Hub({
     log,
     heartbeatMs: 0,
@@ -62,9 +73,9 @@ function open(t: Test) {
     cursorLines: false,
   })
   t.teardown(() => hub.close())
-  const subscribe = (): { wire: SlowWire; subscriber: Subscriber } => {
+  const subscribe = (isPlain = false): { wire: SlowWire; subscriber: Subscriber } => {
     const wire = new SlowWire()
-    const subscriber = hub.subscribe(wire, { matchers: [matcher], grants: Grants.none })
+    const subscriber = hub.subscribe(wire, { matchers: [matcher], grants: Grants.none, isPlain })
     wire.takeAll()
     return { wire, subscriber }
   }
@@ -130,3 +141,19 @@ t.test(
     t.strictSame(hub.verify(), [])
   },
 )
+
+t.test('a history that lost what was read is a gap to all but plain streams', async (t) => {
+  const { log, subscribe, updates } = open(t)
+  const [plain, other] = [subscribe(true), subscribe()]
+  await log.append(updates(1))
+  await turns()
+  for (const { wire } of [plain, other]) wire.takeAll()
+
+  log.forget({ resumeAfter: 1, lost: 1 })
+  await log.append(updates(2))
+  await turns()
+
+  t.match(other.wire.text, /id: 1\n[^]*event: mercure\ndata: \{"type":"gap"[^]*id: 2\n/)
+  t.notMatch(plain.wire.text, /mercure/)
+  t.strictSame(plain.wire.ids, ['1', '2'])
+})
