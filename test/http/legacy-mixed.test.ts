@@ -27,20 +27,24 @@ t.test('500 subscribers of each protocol share topics, with publishers of each',
       const by = token === old ? 'old' : 'modern'
       for (const name of ['a', 'b', 'c/d'])
         await hub.publish({ topic: topic(name), data: `${by} ${name} ${round}` }, { token })
-      await hub.publish(
-        { topic: topic('b'), private: 'on', data: `${by} secret ${round}` },
-        { token },
-      )
+      for (const [name, topics, more] of [
+        ['secret', [topic('b')], { private: 'on' }],
+        ['alternate', [topic('c/d'), topic('b')], { private: 'on' }],
+        ['many', [topic('c/d'), topic('b'), topic('a')], {}],
+      ] as const)
+        await hub.publish({ topic: topics, ...more, data: `${by} ${name} ${round}` }, { token })
     }
   await hub.publish({ topic: topic('a'), data: 'last' }, { token: old })
   await Promise.all([...olds, ...moderns].map((client) => client.untilData('last')))
 
   const rounds = Array.from({ length: 5 }, (_, round) => round)
   const all = rounds.flatMap((round) =>
-    ['old', 'modern'].flatMap((by) => ['a', 'b', 'secret'].map((what) => `${by} ${what} ${round}`)),
+    ['old', 'modern'].flatMap((by) =>
+      ['a', 'b', 'secret', 'alternate', 'many'].map((what) => `${by} ${what} ${round}`),
+    ),
   )
   const wide = JSON.stringify([...all, 'last'])
-  const narrow = JSON.stringify([...all.filter((data) => data.includes(' a ')), 'last'])
+  const narrow = JSON.stringify([...all.filter((data) => / (a|many) /.test(data)), 'last'])
   const received = (clients: typeof olds) => clients.map(({ data }) => JSON.stringify(data))
   const wanted = Array.from({ length: each }, (_, index) => (index % 2 === 0 ? wide : narrow))
   t.strictSame(received(olds), wanted)
