@@ -1,5 +1,7 @@
 import t from 'tap'
+import { LmdbLog } from '../../src/log/lmdb.ts'
 import { startHub } from '../fixtures/hub.ts'
+import { temporaryFolder } from '../fixtures/hub-process.ts'
 import { until } from '../fixtures/until.ts'
 import type { Update } from '../../src/protocol/update.ts'
 
@@ -88,4 +90,34 @@ t.test('what is kept of pages goes with the replays that may share it', async (t
   await hub.untilSubscribers(1)
   t.equal(hub.hub.replayPageBytes, 0)
   second.reset()
+})
+
+t.test('a long replay from the disk costs a page and the buffer, and no cache', async (t) => {
+  const folder = temporaryFolder(t)
+  const log = await LmdbLog.open(folder, { maxEntries: 0, maxAgeMs: 0, maxBytes: 0 })
+  const updates = Array.from({ length: 400 }, (_, i) => ({
+    id: String(i + 1),
+    topics: ['a'],
+    data: 'x'.repeat(50_000),
+    isPrivate: false,
+    type: '',
+    retry: '',
+  }))
+  for (let at = 0; at < updates.length; at += 100) await log.append(updates.slice(at, at + 100))
+  await log.close()
+  const hub = await startHub(t, { transport_url: `lmdb:${folder}` })
+
+  const stream = await hub.subscribe('match=a', { lastEventId: 'earliest' })
+  const most = { pages: 0, cache: 0, pending: 0 }
+  stream.socket.on('data', () => {
+    most.pages = Math.max(most.pages, hub.hub.replayPageBytes)
+    most.cache = Math.max(most.cache, hub.assembly.log.stats().cacheBytes ?? 0)
+    most.pending = Math.max(most.pending, hub.hub.pendingBytes().max)
+    stream.pause()
+    setImmediate(() => stream.resume())
+  })
+  await stream.until(updates.length)
+
+  t.strictSame({ ...most, pending: 0 }, { pages: 0, cache: 0, pending: 0 })
+  t.ok(most.pending < 256 * 1024, `${most.pending} bytes were pending`)
 })
