@@ -1,4 +1,4 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process'
 import { createHmac } from 'node:crypto'
 import { once } from 'node:events'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -27,6 +27,8 @@ export interface Server {
   restart(): Promise<void>
   kill(): Promise<void>
   stop(): Promise<void>
+  /** Of a cluster: its hubs, and the Redis that they share. */
+  readonly cluster?: { readonly hubs: readonly Server[]; readonly redis: Server }
 }
 
 export interface Dialect {
@@ -106,6 +108,53 @@ export function durableHub(options: HubOptions = {}): Contestant {
     ...options,
     env: { MERCURE_TRANSPORT_URL: 'lmdb:./history', ...options.env },
   })
+}
+
+/** So many hubs on one Redis that has every update on the disk before it answers; all on the server's core. */
+export function clusterOnRedis(count: number): Contestant {
+  const isMissing = spawnSync('redis-server', ['--version']).status !== 0
+  return {
+    name: 'cinnabar, Redis',
+    ...(isMissing ? { absence: 'redis-server is not installed' } : {}),
+    async start() {
+      const folder = mkdtempSync(join(tmpdir(), 'cinnabar-bench-'))
+      const port = await freePort()
+      const persistence = ['--save', '', '--appendonly', 'yes', '--appendfsync', 'always']
+      const address = ['--bind', '127.0.0.1', '--port', String(port), '--dir', folder]
+      const command = ['redis-server', ...address, ...persistence]
+      const redis = await run(command, { PATH: process.env['PATH'] }, folder, port, noDialect)
+      const env = { MERCURE_TRANSPORT_URL: `redis://127.0.0.1:${port}/0` }
+      const hubs = await Promise.all(Array.from({ length: count }, () => hub({ env }).start()))
+      const [first] = hubs as [Server]
+      return {
+        ...first,
+        pids: hubs.flatMap(({ pids }) => pids),
+        cluster: { hubs, redis },
+        async stop() {
+          for (const each of [...hubs, redis]) await each.stop()
+        },
+      }
+    },
+  }
+}
+
+const noDialect = {
+  path: '/',
+  publishPath: '/',
+  body: '',
+  contentType: 'text/plain',
+  publishHeaders: [],
+  subscribeHeaders: [],
+}
+
+/** Seconds of CPU that processes have used. */
+export function cpuSecondsOf(pids: readonly number[]): number {
+  const ticks = pids.map((pid) => {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    return Number(fields[11]) + Number(fields[12])
+  })
+  return ticks.reduce((sum, each) => sum + each, 0) / 100
 }
 
 /** The least that a Node process can do (bench/load/floor.mjs): no token, no matching, no history, no bound. */

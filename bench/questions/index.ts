@@ -10,6 +10,7 @@ import { presence } from './presence.ts'
 import { privacy } from './privacy.ts'
 import { publish } from './publish.ts'
 import { scrape } from './scrape.ts'
+import { redis } from './redis.ts'
 import { slow } from './slow.ts'
 import { steady } from './steady.ts'
 import { storm } from './storm.ts'
@@ -30,6 +31,7 @@ export const questions: Readonly<Record<string, Bench>> = {
   slow,
   fairness,
   publish,
+  redis,
   feeds,
   connections,
   presence,

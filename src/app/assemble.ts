@@ -16,6 +16,7 @@ import { Hub } from '../hub/hub.ts'
 import type { SeatKeeper } from '../hub/seats.ts'
 import type { Log } from '../log/log.ts'
 import { openLog } from '../log/open.ts'
+import { isRedisUrl } from '../log/redis-url.ts'
 import { tellBoth } from '../protocol/legacy/subscription.ts'
 import { Journal } from './journal.ts'
 import { openFiles, openFilesLimit } from './machine.ts'
@@ -112,6 +113,7 @@ export async function assemble(
     maxFrameBytes: frameRoom * settings.maxRequestBodyBytes,
     observer: journal.beside(metrics),
     seats: surroundings.seats,
+    isClustered: isRedisUrl(settings.transportUrl),
   })
   await hub.ready()
   metrics.watch(hub, log)

@@ -3,6 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Identity } from '../auth/authenticator.ts'
 import type { Start } from '../hub/cursors.ts'
 import type { Hub } from '../hub/hub.ts'
+import { HubError } from '../protocol/errors.ts'
 import { type Form, parseForm } from './form.ts'
 import type { Wire } from '../registry/outbox.ts'
 import {
@@ -55,7 +56,11 @@ export async function subscribe(
   const isLegacy = speaksLegacy && isLegacyRequest(identity.protocol, hasSelectorsOnly(form))
   if (isQueued(reply.raw)) await itsTurn(reply.raw)
   const requested = cursorOf(request, query, body, speaksLegacy)
-  const start = requested === undefined ? undefined : await hub.locate(requested)
+  const start = requested === undefined ? undefined : await locate(hub, requested)
+  if (start === 'unavailable') {
+    if (isEventSource(request)) return tryAgain(reply)
+    throw new HubError('unavailable', 'the history cannot be reached now; try again later')
+  }
   const { tokenHash, expiresAtMs } = identity
   const seat = { tokenHash, address }
   if (isLegacy && start !== undefined && requested !== undefined)
@@ -102,6 +107,30 @@ function headOf(reply: FastifyReply, start: Start | undefined): FastifyReply {
 /** An `EventSource`, which never comes back from a status that is not 200, but does from a lost connection. */
 function isEventSource(request: FastifyRequest): boolean {
   return request.method === 'GET' && (request.headers.accept ?? '').includes('text/event-stream')
+}
+
+/** @throws HubError of another kind */
+async function locate(hub: Hub, requested: string): Promise<Start | 'unavailable'> {
+  try {
+    return await hub.locate(requested)
+  } catch (error) {
+    if (error instanceof HubError && error.code === 'unavailable') return 'unavailable'
+    throw error
+  }
+}
+
+/** While the history is away: milliseconds until an `EventSource` asks again, at random between these. */
+const againMs = { least: 2_000, most: 7_000 }
+
+/**
+ * A stream that says when to come back, and ends. A lost connection would do for a client, but not for a
+ * proxy, which gives up in the end and answers with a status that is final.
+ *
+ * There is no empty line: by the letter of the standard it would take the client's cursor away.
+ */
+function tryAgain(reply: FastifyReply): void {
+  const retryMs = Math.round(againMs.least + Math.random() * (againMs.most - againMs.least))
+  void reply.headers(streamHeaders).send(`:\nretry: ${retryMs}\n`)
 }
 
 /** Closes the connection without an answer: the client, or the proxy before it, tries again elsewhere. */

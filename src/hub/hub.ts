@@ -10,6 +10,7 @@ import { Interest } from '../registry/interest.ts'
 import { Intermission } from '../registry/intermission.ts'
 import type { Wire } from '../registry/outbox.ts'
 import { Registry, type RegistryStats } from '../registry/registry.ts'
+import { ClusterSeats } from './cluster-seats.ts'
 import { Cursors, type Start } from './cursors.ts'
 import { Dispatcher } from './dispatcher.ts'
 import { drainOver } from './drain.ts'
@@ -51,6 +52,8 @@ export interface HubOptions extends SeatLimits {
   readonly observer?: HubObserver
   /** Who counts streams, when others count with this hub; otherwise it counts its own. */
   readonly seats?: SeatKeeper | undefined
+  /** Whether hubs on other machines have the same log: limits per token and address are then one for all. */
+  readonly isClustered?: boolean
 }
 
 export interface Subscription {
@@ -113,7 +116,6 @@ export class Hub implements Host {
   constructor(options: HubOptions) {
     this.#options = options
     this.#log = options.log
-    this.#seats = options.seats ?? new Seats(options)
     this.#observer = options.observer ?? silent
     this.#cursors = new Cursors(options.log)
     this.#publisher = new Publisher(options.log, {
@@ -159,11 +161,19 @@ export class Hub implements Host {
     this.#liveness = new Liveness((answered) => this.#dispatcher.probe(answered))
     this.#audit = setInterval(() => this.#auditOnce(), auditMs).unref()
     this.#nodes = new Nodes(options.log, {
-      hasLease: options.presence === true,
-      onDead: async (id, silentMs) => this.presence?.inherit(id, silentMs),
-      onRenamed: () => this.presence?.adoptAll(),
+      hasLease: options.presence === true || options.isClustered === true,
+      onDead: async (id, silentMs) => {
+        await this.presence?.inherit(id, silentMs)
+        await this.#seats.sweep?.()
+      },
+      onRenamed: () => {
+        this.presence?.adoptAll()
+        this.#seats.renamed?.()
+      },
       onError: (error) => this.#observer.failed('nodes', error),
     })
+    const own = options.seats ?? new Seats(options)
+    this.#seats = options.isClustered === true ? this.#countTogether(own) : own
     this.kicks = new Kicks(options.log, {
       nodes: this.#nodes,
       subscribers: () => this.#subscribers,
@@ -177,6 +187,15 @@ export class Hub implements Host {
         onError: (error) => this.#observer.failed('presence', error),
       })
     this.#ready = this.#start()
+  }
+
+  #countTogether(own: SeatKeeper): SeatKeeper {
+    return new ClusterSeats(this.#log, own, {
+      ...this.#options,
+      nodeId: () => this.#nodes.id,
+      living: () => this.#nodes.living(),
+      onError: (error) => this.#observer.failed('seats', error),
+    })
   }
 
   /** Resolves when earlier kicks are known and what dead hubs of this machine left open has ended. Never rejects. */
@@ -495,6 +514,7 @@ export class Hub implements Host {
     })
     this.kicks.close()
     const leavesBehind = await this.presence?.close()
+    await this.#seats.close?.()
     await this.#nodes.close(leavesBehind)
     this.#dispatcher.close()
     this.#pulse.close()

@@ -30,7 +30,13 @@ export interface SeatKeeper {
   /** Counts by other limits from now on. Nobody who is seated has to leave. */
   limit(limits: SeatLimits, seated: Iterable<Seat>): void
   /** Absent where another process counts. */
-  readonly counts?: SeatCounts
+  readonly counts?: SeatCounts | undefined
+  /** This hub has another id among those that count together. */
+  renamed?(): void
+  /** Hubs are gone, and what they had counted is free. */
+  sweep?(): Promise<void>
+  /** Gives everything back. */
+  close?(): Promise<void>
 }
 
 /** Counts the open streams of each token and address, and says when there are enough. */
@@ -62,18 +68,8 @@ export class Seats implements SeatKeeper {
         'the hub serves as many streams as it may (max_subscribers)',
         { limit: 'max_subscribers' },
       )
-    if (isFull(this.#perToken, tokenHash, maxSubscribersPerToken))
-      return new HubError(
-        'too_many_subscribers',
-        'this token has as many streams as it may (max_subscribers_per_token)',
-        { limit: 'max_subscribers_per_token' },
-      )
-    if (isFull(this.#perAddress, address, maxSubscribersPerAddress))
-      return new HubError(
-        'too_many_subscribers',
-        'this address has as many streams as it may (max_subscribers_per_address)',
-        { limit: 'max_subscribers_per_address' },
-      )
+    if (isFull(this.#perToken, tokenHash, maxSubscribersPerToken)) return tokenIsFull()
+    if (isFull(this.#perAddress, address, maxSubscribersPerAddress)) return addressIsFull()
     return undefined
   }
 
@@ -95,6 +91,22 @@ export class Seats implements SeatKeeper {
     if (this.#limits.maxSubscribersPerToken > 0) add(this.#perToken, tokenHash, by)
     if (this.#limits.maxSubscribersPerAddress > 0) add(this.#perAddress, address, by)
   }
+}
+
+export function tokenIsFull(): HubError {
+  return new HubError(
+    'too_many_subscribers',
+    'this token has as many streams as it may (max_subscribers_per_token)',
+    { limit: 'max_subscribers_per_token' },
+  )
+}
+
+export function addressIsFull(): HubError {
+  return new HubError(
+    'too_many_subscribers',
+    'this address has as many streams as it may (max_subscribers_per_address)',
+    { limit: 'max_subscribers_per_address' },
+  )
 }
 
 function isFull(

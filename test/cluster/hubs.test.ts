@@ -18,7 +18,7 @@ t.test(
     const hubs = await startHubs(t, 3, redis.url)
     const crowd = await listen(t, hubs, subscribers)
 
-    const publishing = Publishers.at(hubs, publishers)
+    const publishing = Publishers.at(t, hubs, publishers)
     for (let round = 0; round < rounds; round++) {
       const victim = hubs[round % 3] as HubProcess
       await publishing.more(updatesBetween)

@@ -16,7 +16,7 @@ t.test('workers of two machines are one hub, also when one of them is killed', a
   ] as const
   const crowd = await listen(t, hubs, 100)
 
-  const publishing = Publishers.at(hubs, 8)
+  const publishing = Publishers.at(t, hubs, 8)
   await publishing.more(100)
   const [victim = 0] = childrenOf(hubs[0].pid ?? 0)
   process.kill(victim, 'SIGKILL')
