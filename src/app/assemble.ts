@@ -10,7 +10,7 @@ import type { AdminGuard } from '../http/admin-guard.ts'
 import { healthOf, type HealthSource } from '../http/health.ts'
 import { Metrics } from '../http/metrics.ts'
 import type { PluginOptions } from '../http/plugin.ts'
-import { PublishRates } from '../http/publish-rates.ts'
+import { PublishRates, type RateKeeper } from '../http/publish-rates.ts'
 import type { ConnectionOptions } from '../http/server.ts'
 import { Hub } from '../hub/hub.ts'
 import type { SeatKeeper } from '../hub/seats.ts'
@@ -48,6 +48,8 @@ export interface Assembly {
 export interface Surroundings {
   /** Who counts the streams of all workers. */
   readonly seats?: SeatKeeper
+  /** Who counts their publishes. */
+  readonly rates?: RateKeeper
   /** How many there are. The history was looked at before, and limits are somebody else's to compare. */
   readonly workers?: number
 }
@@ -118,7 +120,7 @@ export async function assemble(
   await hub.ready()
   metrics.watch(hub, log)
   if (!settings.transportUrl.startsWith('lmdb:')) journal.watch(log) // that one tells by itself
-  const rates = new PublishRates(settings.maxPublishesPerSecondPerToken)
+  const rates = surroundings.rates ?? new PublishRates(settings.maxPublishesPerSecondPerToken)
   metrics.watchAuth(authenticator, rates)
   let limits = limitsOf(settings)
   metrics.watchLimits(() => limits)

@@ -78,7 +78,7 @@ export class HotPublish {
     const urls = this.#urls.resolve(request)
     const identity = urls.isMisdirected ? undefined : this.#recall(request, urls)
     if (identity === undefined || identity.protocol === '0.x') return false // that has other refusals
-    if (this.#options.rates.take(identity.tokenHash, performance.now()) !== undefined) return false
+    if (!this.#options.rates.takeNow(identity.tokenHash, performance.now())) return false
     readBody(request, (body) => void this.#publish(body, identity, urls, request, response))
     return true
   }

@@ -8,7 +8,7 @@ import { type LimitName, limitNames } from '../protocol/limits.ts'
 import { Families } from './families.ts'
 import type { FileLimit } from './file-limit.ts'
 import { processMetrics } from './process-metrics.ts'
-import type { PublishRates } from './publish-rates.ts'
+import type { RateKeeper } from './publish-rates.ts'
 import { watchAuth, watchFiles, watchHub, watchLimits, watchLog } from './watched.ts'
 
 const closeReasons: readonly CloseReason[] = [
@@ -134,7 +134,7 @@ export class Metrics implements HubObserver {
     watchLog(this.#families, hub, log)
   }
 
-  watchAuth(authenticator: Authenticator, rates: PublishRates): void {
+  watchAuth(authenticator: Authenticator, rates: RateKeeper): void {
     watchAuth(this.#families, authenticator, rates)
   }
 

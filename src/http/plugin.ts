@@ -18,7 +18,7 @@ import { legacySubscriptions } from './legacy-subscriptions.ts'
 import { metadataDocument } from './metadata.ts'
 import type { RequestKind } from './metrics.ts'
 import { publish } from './publish.ts'
-import type { PublishRates } from './publish-rates.ts'
+import type { RateKeeper } from './publish-rates.ts'
 import { subscribe } from './subscribe.ts'
 import { subscriptions } from './subscriptions.ts'
 import { subscriptionsPath } from '../protocol/subscription.ts'
@@ -43,7 +43,7 @@ export interface PluginOptions extends HubUrlOptions {
   /** What the public listener may take of the process's files; absent where that is somebody else's business. */
   readonly files?: FileLimit | undefined
   /** How often each token may publish. */
-  readonly rates: PublishRates
+  readonly rates: RateKeeper
   /** Told about every refusal, those among them that are the hub's own fault. */
   readonly onRefusal: (kind: RequestKind, error: HubError) => void
 }
@@ -159,7 +159,11 @@ export async function mercure(app: FastifyInstance, options: PluginOptions): Pro
     request: FastifyRequest,
     _reply: FastifyReply,
     done: (error?: Error) => void,
-  ) => done(options.rates.take(request.mercure?.identity?.tokenHash, performance.now()))
+  ) => {
+    const refusal = options.rates.take(request.mercure?.identity?.tokenHash, performance.now())
+    if (refusal instanceof Promise) refusal.then(done, done)
+    else done(refusal)
+  }
 
   function presentedBy(request: FastifyRequest) {
     const { origin, hubUrl, audience } = urlsOf(request)

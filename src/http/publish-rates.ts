@@ -3,9 +3,40 @@ import { HubError } from '../protocol/errors.ts'
 /** Tokens that are counted at once. Beyond, the one that published longest ago starts anew. */
 const mostTokens = 100_000
 
+/** Who counts how often tokens publish: this process for itself, or one process for several. */
+export interface RateKeeper {
+  /** Tokens that are counted now. */
+  readonly size: number
+  /** Another limit from now on; 0 for none. */
+  limit(perSecond: number): void
+  /** Takes one publish when it is at hand; false leaves the matter to `take`. */
+  takeNow(tokenHash: string | undefined, nowMs: number): boolean
+  /** Takes one publish, or says why it has to wait. */
+  take(
+    tokenHash: string | undefined,
+    nowMs: number,
+  ): HubError | undefined | Promise<HubError | undefined>
+  /** Takes more: the rest of a batch. */
+  charge(tokenHash: string | undefined, count: number, nowMs: number): void
+}
+
 interface Bucket {
   readonly left: number
   readonly atMs: number
+}
+
+/** Publishes that a process may let through without asking again. */
+export interface Permits {
+  readonly granted: number
+  readonly retryAfterSeconds: number
+}
+
+export function tooFast(retryAfterSeconds: number): HubError {
+  return new HubError(
+    'too_many_publishes',
+    'this token publishes faster than it may (max_publishes_per_second_per_token)',
+    { limit: 'max_publishes_per_second_per_token', retryAfterSeconds },
+  )
 }
 
 /**
@@ -14,7 +45,7 @@ interface Bucket {
  * A batch takes as many as it has updates, and may leave a debt. A bucket that is full again is
  * forgotten, so the table holds the tokens of the last moment only.
  */
-export class PublishRates {
+export class PublishRates implements RateKeeper {
   #perSecond: number
   readonly #buckets = new Map<string, Bucket>()
 
@@ -42,14 +73,22 @@ export class PublishRates {
       this.#keep(tokenHash, left - 1, nowMs)
       return undefined
     }
-    return new HubError(
-      'too_many_publishes',
-      'this token publishes faster than it may (max_publishes_per_second_per_token)',
-      {
-        limit: 'max_publishes_per_second_per_token',
-        retryAfterSeconds: Math.ceil((1 - left) / this.#perSecond),
-      },
-    )
+    return tooFast(Math.ceil((1 - left) / this.#perSecond))
+  }
+
+  takeNow(tokenHash: string | undefined, nowMs: number): boolean {
+    return this.take(tokenHash, nowMs) === undefined
+  }
+
+  /** Takes as many as there are, `most` at most, for a process that counts with others; with the seconds to wait when there is none. */
+  grant(tokenHash: string, most: number, nowMs: number): Permits {
+    if (this.#perSecond === 0) return { granted: most, retryAfterSeconds: 0 }
+    const left = this.#leftOf(tokenHash, nowMs)
+    const granted = Math.min(most, Math.floor(left))
+    if (granted < 1)
+      return { granted: 0, retryAfterSeconds: Math.ceil((1 - left) / this.#perSecond) }
+    this.#keep(tokenHash, left - granted, nowMs)
+    return { granted, retryAfterSeconds: 0 }
   }
 
   /** Takes more: the rest of a batch. */

@@ -8,7 +8,7 @@ import { type Form, parseForm } from './form.ts'
 import { mediaTypeOf, onceOf } from './idempotency.ts'
 import { isQueued, itsTurn } from './pipeline.ts'
 import { UpdateLines } from './ndjson.ts'
-import type { PublishRates } from './publish-rates.ts'
+import type { RateKeeper } from './publish-rates.ts'
 
 /** Who publishes, as the plugin found out. */
 export interface PublishCaller {
@@ -16,7 +16,7 @@ export interface PublishCaller {
   readonly hubUrl: string
   /** How long idempotency keys are remembered; 0 for not at all. */
   readonly idempotencyWindowMs: number
-  readonly rates: PublishRates
+  readonly rates: RateKeeper
 }
 
 export const formType = 'application/x-www-form-urlencoded'

@@ -3,7 +3,7 @@ import type { Hub } from '../hub/hub.ts'
 import type { Log } from '../log/log.ts'
 import type { Families, Labels } from './families.ts'
 import type { FileLimit } from './file-limit.ts'
-import type { PublishRates } from './publish-rates.ts'
+import type { RateKeeper } from './publish-rates.ts'
 
 /** What is read from the hub at each scrape. */
 export function watchHub(families: Families, hub: Hub): void {
@@ -150,7 +150,7 @@ export function watchLog(families: Families, hub: Hub, log: Log): void {
 export function watchAuth(
   families: Families,
   authenticator: Authenticator,
-  rates: PublishRates,
+  rates: RateKeeper,
 ): void {
   const { gauge } = bound(families)
   gauge(

@@ -11,7 +11,7 @@ const hungMs = 60_000
 
 export interface CrewOptions extends Pick<
   WorkerProcessOptions,
-  'entry' | 'onLine' | 'onNote' | 'answer'
+  'entry' | 'onLine' | 'onNote' | 'answer' | 'permits'
 > {
   readonly count: number
   readonly settings: Settings
@@ -87,7 +87,7 @@ export class Crew {
 
   /** Resolves when the worker is ready, or with its end when that came before. Watches over it from then on. */
   #launch(number: number, failures: number): Promise<End | undefined> {
-    const { entry, onLine, onNote, answer } = this.#options
+    const { entry, onLine, onNote, answer, permits } = this.#options
     return new Promise((resolve) => {
       const startedMs = performance.now()
       let wasReady = false
@@ -97,6 +97,7 @@ export class Crew {
         entry,
         onLine,
         answer,
+        permits,
         settings: this.settings,
         onNote: (from, note) => {
           if (note.kind === 'ready') {

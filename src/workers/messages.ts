@@ -1,6 +1,7 @@
 import type { AdminAnswer, AdminRequest } from '../http/forward.ts'
 import type { Condition } from '../http/health.ts'
 import type { MetricsSnapshot } from '../http/metrics.ts'
+import type { Permits } from '../http/publish-rates.ts'
 import type { Seat } from '../hub/seats.ts'
 import type { Settings } from '../config/settings.ts'
 import type { LimitName } from '../protocol/limits.ts'
@@ -24,6 +25,11 @@ export interface WorkerQuestions {
 export interface PrimaryQuestions {
   /** A seat for a stream that is about to open, or only whether there is one; answered with the refusal. */
   readonly seat: { asked: { readonly seat: Seat; readonly isTaken: boolean }; answer: Refusal }
+  /** Publishes of a token, so many at most. */
+  readonly permits: {
+    asked: { readonly tokenHash: string; readonly most: number }
+    answer: Permits
+  }
 }
 
 /** Code and sentence of a HubError; null when nothing is refused. */
@@ -54,5 +60,7 @@ export type ToPrimary =
   /** Connections that were taken and are closed now. */
   | { readonly kind: 'released'; readonly count: number }
   | { readonly kind: 'left'; readonly seat: Seat }
+  /** A batch of this token had so many updates more than one. */
+  | { readonly kind: 'charged'; readonly tokenHash: string; readonly count: number }
   /** All seats that this worker's streams have, under limits that are new. */
   | { readonly kind: 'seated'; readonly seats: readonly Seat[] }

@@ -7,6 +7,7 @@ import type { Condition, HealthSource } from '../http/health.ts'
 import type { MetricsSnapshot } from '../http/metrics.ts'
 import { openFiles } from '../app/machine.ts'
 import type { FileLimit } from '../http/file-limit.ts'
+import { PublishRates } from '../http/publish-rates.ts'
 import { MetricsOfWorkers } from '../http/metrics-of-workers.ts'
 import { backlog, keepAliveProbeMs, listen, originOf } from '../http/server.ts'
 import { probeLog } from '../log/open.ts'
@@ -40,6 +41,7 @@ export class Workers {
   readonly #crew: Crew
   readonly #acceptor: Acceptor<WorkerProcess>
   readonly #office: SeatOffice<WorkerProcess>
+  readonly #rates: PublishRates
   readonly #metrics: MetricsOfWorkers
   readonly #files: FileLimit | undefined
   readonly #closing: (() => Promise<void>)[] = []
@@ -53,6 +55,7 @@ export class Workers {
     this.#options = options
     this.#settings = settings
     this.#office = new SeatOffice(settings)
+    this.#rates = new PublishRates(settings.maxPublishesPerSecondPerToken)
     const files = fileLimit(0, logger)
     this.#files = files
     this.#acceptor = new Acceptor({ keepAliveProbeMs, guard: (server) => files?.guard(server) })
@@ -63,6 +66,7 @@ export class Workers {
       onLine: options.onLine,
       onNote: (worker, note) => this.#hear(worker, note),
       answer: (worker, { seat, isTaken }) => this.#office.ask(worker, seat, isTaken),
+      permits: ({ tokenHash, most }) => this.#rates.grant(tokenHash, most, performance.now()),
       onReady: (worker) => this.#acceptor.join(worker),
       onSilent: (worker) => {
         this.#acceptor.leave(worker)
@@ -124,6 +128,7 @@ export class Workers {
     this.#settings = settings
     this.#crew.settings = settings
     this.#office.limit(settings)
+    this.#rates.limit(settings.maxPublishesPerSecondPerToken)
   }
 
   async #tellAll(settings: Settings): Promise<void> {
@@ -153,6 +158,7 @@ export class Workers {
   #hear(worker: WorkerProcess, note: ToPrimary): void {
     if (note.kind === 'taken') this.#acceptor.taken(worker, note.id)
     if (note.kind === 'released') this.#acceptor.released(worker, note.count)
+    if (note.kind === 'charged') this.#rates.charge(note.tokenHash, note.count, performance.now())
     if (note.kind === 'left') this.#office.left(worker, note.seat)
     if (note.kind === 'seated') this.#office.seated(worker, note.seats)
   }

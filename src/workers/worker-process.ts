@@ -21,6 +21,9 @@ export interface WorkerProcessOptions {
     worker: WorkerProcess,
     asked: PrimaryQuestions['seat']['asked'],
   ) => PrimaryQuestions['seat']['answer']
+  readonly permits: (
+    asked: PrimaryQuestions['permits']['asked'],
+  ) => PrimaryQuestions['permits']['answer']
 }
 
 /** A process whose channel is closed ends by itself; after this long it is ended. */
@@ -57,7 +60,10 @@ export class WorkerProcess implements Taker {
         if (note.kind === 'failed') this.#problem = note.problem
         options.onNote(this, note)
       },
-      answer: async (_name, asked) => options.answer(this, asked),
+      answer: async (name, asked) =>
+        (name === 'permits'
+          ? options.permits(asked as PrimaryQuestions['permits']['asked'])
+          : options.answer(this, asked as PrimaryQuestions['seat']['asked'])) as never,
     })
     child.on('message', (message) => this.#channel.receive(message))
     child.on('error', () => {}) // it could not be started or told something: it ends, and that is told

@@ -8,6 +8,7 @@ import { adminServer } from '../http/admin.ts'
 import { Channel } from './channel.ts'
 import { Intake } from './intake.ts'
 import type { ToWorker, WorkerQuestions } from './messages.ts'
+import { SharedRates } from './shared-rates.ts'
 import { SharedSeats, type ToThePrimary } from './shared-seats.ts'
 
 export interface WorkerParts {
@@ -88,7 +89,8 @@ class Worker {
   ): Promise<Worker> {
     const logger = loggerOf(settings, worker)
     const seats = new SharedSeats(channel, settings)
-    const assembly = await assemble(settings, logger, { seats, workers })
+    const rates = new SharedRates(channel, settings.maxPublishesPerSecondPerToken)
+    const assembly = await assemble(settings, logger, { seats, rates, workers })
     const server = serverOf(settings, assembly)
     await server.ready()
     return new Worker(channel, assembly, server, logger)

@@ -17,6 +17,7 @@ function crewOf(t: Test, program: string, options: Partial<CrewOptions> = {}): C
     onLine() {},
     onNote() {},
     answer: () => null,
+    permits: () => ({ granted: 1, retryAfterSeconds: 0 }),
     onReady() {},
     onSilent() {},
     onEnded() {},

@@ -70,3 +70,20 @@ t.test('SIGHUP brings new limits to all workers, those that come later too', asy
   const lost = await loseAWorker(hub, streams)
   t.strictSame(await statuses(hub, lost + 1), [...Array<number>(lost).fill(200), 503])
 })
+
+t.test('a token publishes as often as it may over all workers together', async (t) => {
+  const perSecond = 3
+  const hub = await WorkersHub.start(t, 2, {
+    MERCURE_MAX_PUBLISHES_PER_SECOND_PER_TOKEN: String(perSecond),
+  })
+  const startedMs = performance.now()
+
+  const answers = await Promise.all(Array.from({ length: 20 }, () => hub.publish({ data: 'x' })))
+  const most = perSecond * (1 + (performance.now() - startedMs) / 1000)
+
+  const taken = answers.filter(({ status }) => status === 200).length
+  t.ok(taken >= perSecond && taken <= Math.floor(most), `${taken} were taken`)
+  const refused = answers.filter(({ status }) => status === 429)
+  t.equal(taken + refused.length, 20)
+  t.ok(refused.every(({ headers }) => headers['retry-after'] === '1'))
+})
