@@ -154,7 +154,7 @@ export const options = {
     'updates',
     '0',
     '1e6',
-    'Most updates that one token may publish per second, each worker by itself; 0 for no limit.',
+    'Most updates that one token may publish per second, over all workers; 0 for no limit.',
   ),
   header_timeout: time(
     '30s',
