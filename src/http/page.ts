@@ -20,9 +20,15 @@ const assets = [
   { name: '', file: 'index.html', type: 'text/html; charset=utf-8' },
   { name: 'page.css', file: 'page.css', type: 'text/css; charset=utf-8' },
   { name: 'icon.svg', file: 'icon.svg', type: 'image/svg+xml' },
-  ...['page.js', 'requests.js', 'stream.js', 'event-parser.js', 'updates.js', 'grants.js'].map(
-    (file) => ({ name: file, file, type: 'text/javascript; charset=utf-8' }),
-  ),
+  ...[
+    'page.js',
+    'requests.js',
+    'stream.js',
+    'event-parser.js',
+    'updates.js',
+    'grants.js',
+    'who.js',
+  ].map((file) => ({ name: file, file, type: 'text/javascript; charset=utf-8' })),
 ]
 
 /** Nothing here is for other origins: there are no CORS fields, and the page is in nobody's frame or index. */

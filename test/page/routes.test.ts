@@ -21,6 +21,7 @@ t.test(
       'event-parser.js': 'text/javascript; charset=utf-8',
       'updates.js': 'text/javascript; charset=utf-8',
       'grants.js': 'text/javascript; charset=utf-8',
+      'who.js': 'text/javascript; charset=utf-8',
     }
 
     for (const [name, type] of Object.entries(types)) {

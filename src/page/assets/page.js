@@ -9,12 +9,18 @@ import {
 } from './requests.js'
 import { openEventSource, openFetchStream, sentenceOf } from './stream.js'
 import { updateList } from './updates.js'
+import { whoListens } from './who.js'
 
 /** @typedef {import('./stream.js').Stream} Stream */
 /** @typedef {import('./stream.js').StreamState} StreamState */
 /** @typedef {import('./requests.js').Wish} Wish */
 
 const updates = updateList(byId('updates'), byId('count'))
+const who = whoListens({
+  list: byId('who-list'),
+  counter: byId('who-count'),
+  detail: byId('who-detail'),
+})
 /** @type {Stream | undefined} */
 let stream
 
@@ -30,6 +36,7 @@ byId('data').addEventListener('keydown', (event) => {
   if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) void publish()
 })
 byId('stop').addEventListener('click', () => stop())
+byId('watch').addEventListener('click', () => watchOrStop())
 byId('clear').addEventListener('click', () => updates.clear())
 for (const button of document.querySelectorAll('button[data-copies]'))
   if (button instanceof HTMLButtonElement) button.addEventListener('click', () => copy(button))
@@ -42,7 +49,8 @@ async function introduce() {
   describe()
   const response = await fetch('config.json')
   if (!response.ok) return
-  const { playground } = await response.json()
+  const { playground, subscriptions } = await response.json()
+  byId('who').hidden = subscriptions !== true
   if (playground !== true) return
   byId('mode').textContent = 'playground'
   byId('insecure').hidden = false
@@ -69,6 +77,13 @@ function stop() {
   stream = undefined
   button('stop').disabled = true
   showState('idle', 'Stopped.')
+}
+
+function watchOrStop() {
+  const isWatching = byId('watch').textContent === 'Watch'
+  byId('watch').textContent = isWatching ? 'Enough' : 'Watch'
+  if (isWatching) void who.watch(field('token').value.trim())
+  else who.stop()
 }
 
 async function publish() {
