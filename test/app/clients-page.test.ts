@@ -1,5 +1,6 @@
 import { EventSource } from 'eventsource'
 import { readFileSync } from 'node:fs'
+import { compileFunction } from 'node:vm'
 import t from 'tap'
 import { startHub } from '../fixtures/hub.ts'
 import { until } from '../fixtures/until.ts'
@@ -22,7 +23,7 @@ function exampleOf(page: string, name: string, token: string): WhoListens {
       super(url, { fetch: withToken as never })
     }
   }
-  const make = new Function('fetch', 'EventSource', `${code}; return ${name}`)
+  const make = compileFunction(`${code}; return ${name}`, ['fetch', 'EventSource'])
   return make(withToken, Client) as WhoListens
 }
 
