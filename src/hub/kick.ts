@@ -48,6 +48,8 @@ interface Waiting {
 }
 
 const answerMs = 2_000
+/** When a token without an end is let in again. */
+const never = Number.MAX_SAFE_INTEGER
 const sweepMs = 60_000
 /** Tokens that are denied at most; beyond, those that end soonest are let in again. */
 const mostDenied = 100_000
@@ -180,8 +182,7 @@ export class Kicks {
     const streams = [...this.#options.subscribers()].filter(targeted(target))
     const denied = new Map<string, number>()
     for (const { tokenHash, tokenEndsAtMs } of streams)
-      if (tokenHash !== undefined && tokenEndsAtMs !== undefined)
-        denied.set(tokenHash, tokenEndsAtMs)
+      if (tokenHash !== undefined) denied.set(tokenHash, tokenEndsAtMs ?? never)
     for (const denial of denied) this.#deny(denial)
     try {
       // First the denial, then the close: a client is back within milliseconds, maybe elsewhere.

@@ -356,4 +356,10 @@ t.test('a stream of 0.x is kicked by the URL that either list tells', async (t) 
   for (const { id } of subscriptions) t.match(await kick(hub.origin + id), { closed: 1 }, id)
   await Promise.all(streams.map(({ closed }) => closed))
   t.match(await kick(`${api}/a/urn%3Auuid%3A0`), { closed: 0 })
+
+  const endless = signLegacyToken({ subscribe: ['d'] })
+  await hub.subscribe('topic=d', { token: endless })
+  const [last] = listIn(await get(hub)).subscriptions
+  t.match(await kick(last?.id), { closed: 1 })
+  t.equal((await hub.subscribe('topic=d', { token: endless })).head.status, 204, 'denied for ever')
 })
