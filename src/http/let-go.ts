@@ -13,8 +13,12 @@ interface Parser {
 }
 
 /** The listeners that Node's HTTP server puts on a connection, by name. Anybody else's stay. */
-const serverListeners =
-  /^(bound )?(socketOn(Data|End|Close|Drain|Error|Timeout)|onParserExecute|updateOutgoingData|resumeSocket)$/
+const serverListeners = new Set(
+  [
+    ...['socketOnData', 'socketOnEnd', 'socketOnClose', 'socketOnDrain', 'socketOnError'],
+    ...['socketOnTimeout', 'onParserExecute', 'updateOutgoingData', 'resumeSocket'],
+  ].flatMap((name) => [name, `bound ${name}`]),
+)
 
 /**
  * Lets go of parser, request and response of a connection that has become a stream.
@@ -31,7 +35,7 @@ export function letGo(socket: Socket, response: ServerResponse): void {
   parser.onIncoming = ignore // requests in the same packet: a stream is the last answer of its connection
   for (const event of ['data', 'end', 'close', 'drain', 'error', 'timeout'])
     for (const listener of socket.listeners(event))
-      if (serverListeners.test(listener.name)) socket.off(event, listener as () => void)
+      if (serverListeners.has(listener.name)) socket.off(event, listener as () => void)
   socket.on('error', ignore) // until the stream has a listener of its own
   setImmediate(() => release(socket, parser)) // not within one of the parser's own callbacks
 }

@@ -37,8 +37,11 @@ export function openWire(
 /** The response's head; it travels in one packet with the first bytes of the stream. */
 function headBytes(head: Head, framing: Framing): Buffer {
   let text = 'HTTP/1.1 200 OK\r\n'
-  for (const name in head)
-    for (const value of [head[name] ?? []].flat()) text += `${name}: ${value}\r\n`
+  for (const name in head) {
+    const value = head[name]
+    if (Array.isArray(value)) for (const one of value) text += `${name}: ${one}\r\n`
+    else if (value !== undefined) text += `${name}: ${value}\r\n`
+  }
   text += `date: ${dateField()}\r\n`
   text +=
     framing === 'chunked'
