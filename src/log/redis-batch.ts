@@ -3,7 +3,7 @@ import { HubError } from '../protocol/errors.ts'
 import type { Update } from '../protocol/update.ts'
 import type { Appended, AppendOptions, EntryKind } from './log.ts'
 import { recordBytesAtMost, writeRecord } from './record.ts'
-import type { Argument, Reply } from './redis-link.ts'
+import type { Argument, Reply } from './redis-connection.ts'
 
 /** A publisher that waits for its answer. */
 export interface Waiting {

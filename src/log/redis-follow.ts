@@ -1,4 +1,5 @@
-import { type Connection, RedisLink, type LinkOptions, type Reply } from './redis-link.ts'
+import type { Connection, Reply } from './redis-connection.ts'
+import { RedisLink, type LinkOptions } from './redis-link.ts'
 import { page } from './redis-scripts.ts'
 
 /** An entry as Redis hands it over. */
@@ -37,42 +38,38 @@ const pageBytes = 4 * 1024 * 1024
 /** Follows the stream on a connection of its own, one finite blocking read after another. */
 export class Follower {
   readonly #options: FollowerOptions
-  readonly #link: RedisLink
+  readonly link: RedisLink
   #reading: Connection | undefined
   #isClosed = false
   readonly #running: Promise<void>
 
   constructor(options: FollowerOptions) {
     this.#options = options
-    this.#link = new RedisLink(options)
+    this.link = new RedisLink(options)
     this.#running = this.#run()
-  }
-
-  get isOpen(): boolean {
-    return this.#link.isOpen
   }
 
   /** Begins anew on another connection: what comes through this one is not what is there. */
   restart(error: Error): void {
-    if (this.#reading !== undefined) this.#link.drop(this.#reading, error)
+    if (this.#reading !== undefined) this.link.drop(this.#reading, error)
   }
 
   async close(): Promise<void> {
     this.#isClosed = true
-    this.#link.close()
+    this.link.close()
     await this.#running
   }
 
   /** Never rejects. */
   async #run(): Promise<void> {
     while (!this.#isClosed) {
-      const connection = await this.#link.within(blockMs)
+      const connection = await this.link.within(blockMs)
       if (connection === undefined || this.#isClosed) continue
       this.#reading = connection
       try {
         await this.#read(connection)
       } catch (error) {
-        if (!this.#link.isElsewhere(connection, error)) this.#link.drop(connection, error as Error)
+        if (!this.link.isElsewhere(connection, error)) this.link.drop(connection, error as Error)
       }
     }
   }

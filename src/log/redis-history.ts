@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { LogReset } from './log.ts'
 import { readPage } from './redis-follow.ts'
-import { type Connection, RedisRefusal, type Reply } from './redis-link.ts'
+import { type Connection, RedisRefusal, type Reply } from './redis-connection.ts'
 import {
   Fingerprints,
   fingerprintOf,
@@ -72,6 +72,8 @@ export class History {
   readonly #options: HistoryOptions
   readonly #fingerprints = new Fingerprints()
   #verifying: Promise<void> = Promise.resolve()
+  /** The server that has the history now. */
+  server = ''
   state = nowhere
   /** The last position that was read here. */
   position = 0
@@ -128,6 +130,8 @@ export class History {
   }
 
   async #verify(connection: Connection): Promise<void> {
+    if (connection.server !== this.server)
+      throw new RedisRefusal('READONLY another server is the primary now')
     let found = await this.#look(connection)
     if (found.epoch === '' || found.length !== found.count) {
       await connection.run(begin, this.#keys, [randomUUID()])

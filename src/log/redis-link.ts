@@ -1,11 +1,6 @@
-import { Redis } from 'ioredis'
-import { type Script, scripts } from './redis-scripts.ts'
+import { asError, Connection, RedisRefusal, RedisSilence, Timer } from './redis-connection.ts'
+import { findPrimary, greet } from './redis-primary.ts'
 import type { RedisAddress, RedisTarget } from './redis-url.ts'
-
-/** What a command takes: text, numbers, records. */
-export type Argument = string | number | Buffer
-/** What it answers: strings are buffers. */
-export type Reply = Buffer | number | null | readonly Reply[]
 
 export interface LinkOptions {
   readonly target: RedisTarget
@@ -17,79 +12,15 @@ export interface LinkOptions {
   readonly onTrouble: (error: Error) => void
 }
 
-/** Connecting, greeting and each answer have this long, unless the caller says otherwise. */
-const patienceMs = 2_500
 /** Pauses between attempts to connect. */
 const retryMs = { least: 50, most: 1_000 }
+
+/** Sentinels or nodes of a Cluster that are known at most. */
+const maxNodes = 64
 
 /** The server answered that it is not, or not now, the one to ask; another attempt may find who is. */
 const elsewhere =
   /^(READONLY|LOADING|MOVED|ASK|TRYAGAIN|CLUSTERDOWN|MASTERDOWN|UNBLOCKED|NOREPLICAS)\b/
-
-/** An answer that is an error: nothing was written by the command that got it. */
-export class RedisRefusal extends Error {
-  override readonly name = 'RedisRefusal'
-}
-
-/** No answer: the command may have been run, or not, or be run later. */
-export class RedisSilence extends Error {
-  override readonly name = 'RedisSilence'
-}
-
-/** One connection's life, from its greeting to its loss. */
-export class Connection {
-  readonly #redis: Redis
-  isOpen = true
-  /** Replicas that were connected to the primary when it was greeted. */
-  replicas = 0
-
-  constructor(redis: Redis) {
-    this.#redis = redis
-  }
-
-  /**
-   * Sends commands together and resolves with all their answers.
-   *
-   * @throws RedisRefusal when one of them is refused, RedisSilence when the answers do not come in time
-   */
-  async call(commands: readonly (readonly Argument[])[], withinMs = patienceMs): Promise<Reply[]> {
-    const answers = commands.map(([name = '', ...rest]) =>
-      this.#redis.callBuffer(String(name), ...rest),
-    )
-    const all = Promise.all(answers.map((answer) => answer.catch(asFailure)))
-    const timer = new Timer(withinMs)
-    try {
-      const found = await Promise.race([all, timer.over])
-      if (found === undefined) throw new RedisSilence(`Redis did not answer within ${withinMs} ms`)
-      for (const answer of found) if (answer instanceof Error) throw answer
-      return found as Reply[] // of strings as buffers, numbers, null and lists of them (callBuffer)
-    } finally {
-      timer.clear()
-    }
-  }
-
-  /** Runs a script, which the server may have forgotten. */
-  async run(
-    script: Script,
-    keys: readonly string[],
-    args: readonly Argument[],
-    also: readonly (readonly Argument[])[] = [],
-    withinMs = patienceMs,
-  ): Promise<Reply[]> {
-    const rest = [keys.length, ...keys, ...args]
-    try {
-      return await this.call([['EVALSHA', script.sha, ...rest], ...also], withinMs)
-    } catch (error) {
-      if (!(error instanceof RedisRefusal) || !error.message.startsWith('NOSCRIPT')) throw error
-      return this.call([['EVAL', script.source, ...rest], ...also], withinMs)
-    }
-  }
-
-  close(): void {
-    this.isOpen = false
-    this.#redis.disconnect()
-  }
-}
 
 /**
  * A connection to the primary that comes back by itself.
@@ -151,6 +82,22 @@ export class RedisLink {
     return true
   }
 
+  /** Gives up a connection to another server than this one. */
+  keepTo(server: string): void {
+    if (this.#connection !== undefined && this.#connection.server !== server)
+      this.drop(this.#connection, new RedisRefusal('READONLY another server is the primary now'))
+  }
+
+  /** Gives up the connection when Sentinel, or the Cluster, names another primary by now. */
+  async look(): Promise<void> {
+    const connection = this.#connection
+    if (connection === undefined || this.#options.target.kind === 'single') return
+    const { host, port } = await this.#primary()
+    const { address } = connection
+    if (address.host !== host || address.port !== port)
+      this.drop(connection, new RedisRefusal('READONLY another server is the primary now'))
+  }
+
   close(): void {
     this.#isClosed = true
     clearTimeout(this.#retry)
@@ -162,24 +109,21 @@ export class RedisLink {
 
   /** Never rejects. */
   async #connect(): Promise<void> {
-    let redis: Redis | undefined
+    let connection: Connection | undefined
     try {
-      redis = await this.#open()
-      const connection = new Connection(redis)
-      const client = redis
-      client.once('end', () =>
-        this.drop(connection, new RedisSilence('the connection to Redis was lost')),
-      )
-      await greet(connection)
-      await this.#options.onConnect(connection)
-      if (this.#isClosed || !connection.isOpen) return connection.close()
-      this.#connection = connection
+      const opened = (connection = await this.#open())
+      opened.onEnd(() => this.drop(opened, new RedisSilence('the connection to Redis was lost')))
+      await greet(opened, this.#options.target)
+      await this.#options.onConnect(opened)
+      if (this.#isClosed) return opened.close()
+      if (!opened.isOpen) throw new RedisSilence('the connection to Redis was lost')
+      this.#connection = opened
       this.#pauseMs = retryMs.least
       const waiters = this.#waiters
       this.#waiters = []
-      for (const waiter of waiters) waiter(connection)
+      for (const waiter of waiters) waiter(opened)
     } catch (error) {
-      redis?.disconnect()
+      connection?.close()
       this.#again(asError(error))
     }
   }
@@ -193,128 +137,37 @@ export class RedisLink {
     this.#pauseMs = Math.min(2 * this.#pauseMs, retryMs.most)
   }
 
-  async #open(): Promise<Redis> {
-    const { target, name } = this.#options
-    if (target.kind === 'single') return this.#reach(target.nodes[0] as RedisAddress, name)
+  async #open(): Promise<Connection> {
+    const { target } = this.#options
+    const [only] = target.nodes
+    const primary = target.kind === 'single' ? (only as RedisAddress) : await this.#primary()
+    return this.#reach(primary)
+  }
+
+  /** Asks one after the other; who answered is asked first the next time. */
+  async #primary(): Promise<RedisAddress> {
+    const { target } = this.#options
     let last: unknown
     for (const node of this.#nodes)
       try {
-        const asked = await this.#reach(node, name, target.kind === 'sentinel')
-        const primary = await primaryOf(asked, target, node).finally(() => asked.disconnect())
-        this.#nodes = [node, ...this.#nodes.filter((one) => one !== node)] // it answered: ask it first
-        return await this.#reach(primary, name)
+        const asked = await this.#reach(node, target.kind === 'sentinel')
+        const { primary, others } = await findPrimary(asked, target).finally(() => asked.close())
+        this.#nodes = distinct([node, ...target.nodes, ...others])
+        return primary
       } catch (error) {
         last = error
       }
     throw asError(last)
   }
 
-  /** A client that is connected and, unless it is a Sentinel, authenticated. */
-  async #reach({ host, port }: RedisAddress, name: string, isSentinel = false): Promise<Redis> {
-    const { tls, username, password, database } = this.#options.target
-    const redis = new Redis({
-      host,
-      port,
-      db: isSentinel ? 0 : database,
-      ...(isSentinel || username === undefined ? {} : { username }),
-      ...(isSentinel || password === undefined ? {} : { password }),
-      ...(tls === undefined ? {} : { tls: { ...tls } }),
-      connectionName: name,
-      protocol: 2,
-      lazyConnect: true,
-      connectTimeout: patienceMs,
-      retryStrategy: null,
-      enableReadyCheck: false,
-      enableOfflineQueue: false,
-      autoResendUnfulfilledCommands: false,
-      disableClientInfo: true,
-      keepAlive: 10_000,
-    })
-    let cause: Error | undefined
-    redis.on('error', (error: Error) => (cause ??= error))
-    this.#closing = () => redis.disconnect()
-    const timer = new Timer(patienceMs)
-    try {
-      const connected = redis.connect().then(() => true)
-      connected.catch(() => {}) // it is looked at below, if it is not too late
-      if ((await Promise.race([connected, timer.over])) === undefined)
-        throw new RedisSilence(`${host}:${port} did not answer within ${patienceMs} ms`)
-      if (cause !== undefined) throw cause
-      return redis
-    } catch (error) {
-      redis.disconnect()
-      throw asFailure(cause ?? error)
-    } finally {
-      timer.clear()
-    }
+  #reach(address: RedisAddress, isSentinel = false): Promise<Connection> {
+    const { target, name } = this.#options
+    const onClosing = (giveUp: () => void) => (this.#closing = giveUp)
+    return Connection.open(address, { target, name, onClosing }, isSentinel)
   }
 }
 
-/** Refuses who is no primary, and hands over the scripts. */
-async function greet(connection: Connection): Promise<void> {
-  const [role] = await connection.call([
-    ['ROLE'],
-    ...scripts.map((script) => ['SCRIPT', 'LOAD', script.source]),
-  ])
-  const [what, , replicas] = role as readonly Reply[]
-  if (String(what) !== 'master')
-    throw new RedisRefusal(`READONLY the server is a ${String(what)}, no primary`)
-  connection.replicas = Array.isArray(replicas) ? replicas.length : 0
-}
-
-async function primaryOf(
-  redis: Redis,
-  { kind, name, prefix }: RedisTarget,
-  asked: RedisAddress,
-): Promise<RedisAddress> {
-  const connection = new Connection(redis)
-  if (kind === 'sentinel') {
-    const [found] = await connection.call([['SENTINEL', 'get-master-addr-by-name', name]])
-    if (!Array.isArray(found)) throw new RedisRefusal(`Sentinel knows no primary called ${name}`)
-    return { host: String(found[0]), port: Number(String(found[1])) }
-  }
-  const [slot, ranges] = await connection.call([
-    ['CLUSTER', 'KEYSLOT', `{${prefix}}`],
-    ['CLUSTER', 'SLOTS'],
-  ])
-  for (const range of ranges as readonly Reply[]) {
-    const [from, to, primary] = range as readonly Reply[]
-    if (Number(from) > Number(slot) || Number(to) < Number(slot)) continue
-    const [host, port] = primary as readonly Reply[]
-    return {
-      host: host === null || String(host) === '' ? asked.host : String(host),
-      port: Number(port),
-    }
-  }
-  throw new RedisRefusal('CLUSTERDOWN no node of the Cluster serves the slot of the history')
-}
-
-/** A time-out that can be called off. What came while the event loop was held up is heard first. */
-class Timer {
-  readonly over: Promise<undefined>
-  #timer: NodeJS.Timeout | undefined
-
-  constructor(ms: number) {
-    this.over = new Promise((resolve) => {
-      const late = () => setImmediate(() => setImmediate(() => resolve(undefined)))
-      this.#timer = setTimeout(late, ms)
-    })
-  }
-
-  clear(): void {
-    clearTimeout(this.#timer)
-  }
-}
-
-/** An answer that says no is a refusal; whatever else happened, nobody knows what became of the command. */
-function asFailure(error: unknown): RedisRefusal | RedisSilence {
-  if (error instanceof RedisRefusal || error instanceof RedisSilence) return error
-  const { name, message } = asError(error)
-  return name === 'ReplyError'
-    ? new RedisRefusal(message, { cause: error })
-    : new RedisSilence(message === '' ? 'unreachable' : message, { cause: error })
-}
-
-function asError(error: unknown): Error {
-  return error instanceof Error ? error : new Error(String(error))
+function distinct(nodes: readonly RedisAddress[]): RedisAddress[] {
+  const byName = new Map(nodes.map((node) => [`${node.host}:${node.port}`, node]))
+  return [...byName.values()].slice(0, maxNodes)
 }

@@ -1,6 +1,6 @@
 import type { Retention } from './log.ts'
 import type { History } from './redis-history.ts'
-import type { Connection } from './redis-link.ts'
+import type { Connection } from './redis-connection.ts'
 import { trim } from './redis-scripts.ts'
 import {
   AgeClock,

@@ -1,4 +1,4 @@
-import { type Connection, RedisRefusal, type Reply } from './redis-link.ts'
+import { type Connection, RedisRefusal, type Reply } from './redis-connection.ts'
 import type { RedisTarget } from './redis-url.ts'
 
 /** What this Redis' settings may take back of what the hub acknowledges: sentences for the operator. */
@@ -26,6 +26,10 @@ export async function redisWarnings(
   if (connection.replicas > 0 && replicas === 0)
     warnings.push(
       'redis: replicas=0: a failover may take back what was acknowledged just before it',
+    )
+  if (connection.replicas < (replicas ?? 0))
+    warnings.push(
+      `redis: ${connection.replicas} replicas are connected, and replicas=${replicas}: no update is acknowledged until there are as many`,
     )
   return warnings
 }

@@ -15,16 +15,18 @@ import type { History } from './redis-history.ts'
 import {
   type Argument,
   type Connection,
-  RedisLink,
   RedisRefusal,
   RedisSilence,
   type Reply,
-} from './redis-link.ts'
+} from './redis-connection.ts'
+import type { RedisLink } from './redis-link.ts'
 import { append, keysOf, tokenKeyOf } from './redis-scripts.ts'
+import type { Replicas } from './redis-replicas.ts'
 import type { RedisTarget } from './redis-url.ts'
 
 export interface WriterOptions {
   readonly target: RedisTarget
+  readonly replicas: Replicas
   /** Entries of one batch, in order, as they were stored. */
   readonly onStored: (entries: readonly Entry[], records: readonly Buffer[]) => void
   readonly onTrouble: (error: Error) => void
@@ -59,8 +61,6 @@ export class Writer {
   #waitingBytes = 0
   readonly #lanes = new Set<Promise<void>>()
   #isScheduled = false
-  /** Replicas connected to the primary when it was looked at last. */
-  #replicas: number | undefined
   #isRefusing = false
   #isClosed = false
 
@@ -96,7 +96,7 @@ export class Writer {
     const [what, , replicas] = role as readonly Reply[]
     if (String(what) !== 'master')
       throw new RedisRefusal(`READONLY the server is a ${String(what)}`)
-    this.#replicas = Array.isArray(replicas) ? replicas.length : 0
+    this.#options.replicas.note(connection.server, Array.isArray(replicas) ? replicas.length : 0)
     if (!isTroubled && !this.#isRefusing) return
     await this.#run(connection, randomUUID(), [])
     this.#isRefusing = false
@@ -188,7 +188,7 @@ export class Writer {
     leftMs = answerWithinMs,
   ): Promise<readonly Reply[]> {
     const { prefix, waitsForDisk } = this.#options.target
-    const replicas = this.#neededReplicas(connection)
+    const replicas = this.#options.replicas.needed
     const waitMs = Math.max(1, Math.min(replicaWaitMs, Math.floor(leftMs)))
     const also: Argument[][] = []
     if (waitsForDisk) also.push(['WAITAOF', 1, replicas, waitMs])
@@ -206,11 +206,6 @@ export class Writer {
         `NOREPLICAS ${String(copies)} of ${replicas} replicas confirmed it in time`,
       )
     return answer as readonly Reply[]
-  }
-
-  #neededReplicas(connection: Connection): number {
-    const { replicas } = this.#options.target
-    return replicas ?? Math.min(1, this.#replicas ?? connection.replicas)
   }
 
   #settle(batch: readonly Waiting[], timeMs: number, outcomes: readonly Reply[]): void {

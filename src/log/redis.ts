@@ -17,10 +17,12 @@ import type {
 import { readRecord } from './record.ts'
 import { Follower, type RawEntry, type RawPage, readPage } from './redis-follow.ts'
 import { History } from './redis-history.ts'
-import { type Connection, RedisLink, RedisSilence } from './redis-link.ts'
+import { type Connection, RedisSilence } from './redis-connection.ts'
+import { RedisLink } from './redis-link.ts'
 import { fingerprintOf } from './redis-past.ts'
 import { isFinal, redisProblem } from './redis-problem.ts'
 import { idKeyOf, keysOf, list } from './redis-scripts.ts'
+import { Replicas } from './redis-replicas.ts'
 import { Trimmer } from './redis-trim.ts'
 import { parseRedisUrl, type RedisTarget } from './redis-url.ts'
 import { redisWarnings } from './redis-warnings.ts'
@@ -69,6 +71,7 @@ export class RedisLog implements Log {
   readonly #ask: RedisLink
   readonly #follower: Follower
   readonly #trimmer: Trimmer
+  readonly #replicas: Replicas
   readonly #cache = new EntryCache(cacheBytes)
   readonly #corrupt = new Set<number>()
   readonly #wakes = new Set<() => void>()
@@ -93,7 +96,7 @@ export class RedisLog implements Log {
     })
     const link = {
       target,
-      onConnect: (connection: Connection) => this.#history.verify(connection),
+      onConnect: (connection: Connection) => this.#meet(connection),
       onTrouble: (error: Error) => this.#trouble(error),
     }
     this.#write = new RedisLink({ ...link, name: 'cinnabar-append' })
@@ -106,8 +109,14 @@ export class RedisLog implements Log {
       take: (after, entries) => this.#take(after, entries),
       onIdle: (connection) => this.#history.verify(connection),
     })
+    this.#replicas = new Replicas(target.replicas, () =>
+      options.onWarning?.(
+        'redis: no replica is connected any more: updates are acknowledged without one, and lost if another server becomes the primary; replicas=1 in the URL refuses them instead',
+      ),
+    )
     this.#writer = new Writer(this.#write, this.#history, {
       target,
+      replicas: this.#replicas,
       onStored: (entries, records) => this.#own(entries, records),
       onTrouble: (error) => this.#trouble(error),
     })
@@ -431,6 +440,15 @@ export class RedisLog implements Log {
     this.#arrive()
   }
 
+  /** All connections go to one server: to the one that was named last. */
+  async #meet(connection: Connection): Promise<void> {
+    const { server, replicas } = connection
+    this.#history.server = server
+    this.#replicas.note(server, replicas)
+    for (const link of [this.#write, this.#ask, this.#follower.link]) link.keepTo(server)
+    await this.#history.verify(connection)
+  }
+
   async #tick(): Promise<void> {
     if (this.#isTicking || this.#isClosed) return
     this.#isTicking = true
@@ -453,7 +471,8 @@ export class RedisLog implements Log {
     this.#watchFollower(nowMs)
     await this.#trimmer.trim(connection, this.#history)
     await this.#writer.lookAfter(connection, this.#problem !== undefined)
-    if (this.#problem === undefined || !this.#write.isOpen || !this.#follower.isOpen) return
+    if (this.#replicas.areFewer) await this.#ask.look()
+    if (this.#problem === undefined || !this.#write.isOpen || !this.#follower.link.isOpen) return
     this.#problem = undefined
     this.#options.onRecovered?.(nowMs - this.#brokenSinceMs)
   }
