@@ -1,6 +1,8 @@
-import { Redis } from 'ioredis'
+import { connect, type Socket } from 'node:net'
+import { connect as connectTls } from 'node:tls'
+import { AbstractConnector, Redis } from 'ioredis'
 import type { Script } from './redis-scripts.ts'
-import type { RedisAddress, RedisTarget } from './redis-url.ts'
+import type { RedisAddress, RedisTarget, RedisTls } from './redis-url.ts'
 
 /** What a command takes: text, numbers, records. */
 export type Argument = string | number | Buffer
@@ -62,6 +64,7 @@ export class Connection {
       ...(isSentinel || username === undefined ? {} : { username }),
       ...(isSentinel || password === undefined ? {} : { password }),
       ...(tls === undefined ? {} : { tls: { ...tls } }),
+      Connector: lineTo(address, tls),
       connectionName: name,
       protocol: 2,
       lazyConnect: true,
@@ -138,6 +141,32 @@ export class Connection {
   close(): void {
     this.isOpen = false
     this.#redis.disconnect()
+  }
+}
+
+/**
+ * The socket below a client. One that fails may fail again when it is let go of (TLS tells its peer, who
+ * answers), and an error that nobody listens to ends the process; and nobody waits for a peer that is silent.
+ */
+function lineTo({ host, port }: RedisAddress, tls: RedisTls | undefined) {
+  return class Line extends AbstractConnector {
+    #socket: Socket | undefined
+
+    constructor() {
+      super(0)
+    }
+
+    override async connect(): Promise<Socket> {
+      const socket =
+        tls === undefined ? connect({ host, port }) : connectTls({ host, port, ...tls })
+      socket.on('error', (error) => (this.firstError ??= error))
+      this.#socket = socket
+      return socket
+    }
+
+    override disconnect(): void {
+      this.#socket?.destroy()
+    }
   }
 }
 
