@@ -1,7 +1,12 @@
 import t, { type Test } from 'tap'
 import type { Retention } from '../../src/log/log.ts'
 import { RedisLog, type RedisOptions } from '../../src/log/redis.ts'
-import { type RedisServer, startCluster, startSentinel } from '../fixtures/redis.ts'
+import {
+  type RedisServer,
+  replicaInCluster,
+  startCluster,
+  startSentinel,
+} from '../fixtures/redis.ts'
 import { until } from '../fixtures/until.ts'
 import { logContract, readAll, unlimited, update } from './contract.ts'
 
@@ -24,6 +29,12 @@ async function open(
 
 const opener = (base: string) => (t: Test, retention?: Partial<Retention>) =>
   open(t, `${base}&prefix=p${++prefixes}`, retention)
+
+/** The node that serves a key. */
+async function nodeOf(key: string): Promise<RedisServer> {
+  for (const node of nodes) if ((await node.client.exists(key).catch(() => -1)) !== -1) return node
+  throw new Error('no node serves it')
+}
 
 const ids = async (log: RedisLog) => (await readAll(log)).map((entry) => entry.update.id)
 
@@ -79,6 +90,23 @@ t.test('a Cluster of three nodes', { buffered: true }, async (t) => {
   const [first, ...others] = nodes.map(({ port }) => `127.0.0.1:${port}`)
   const more = others.map((node) => `node=${node}`).join('&')
   logContract(t, opener(`redis+cluster://${first}?${more}`))
+
+  t.test('whose node with the history is killed: its replica takes its place', async (t) => {
+    const primary = await nodeOf('{mercure}')
+    const replica = await replicaInCluster(t, primary)
+    const seed = nodes.find((node) => node !== primary) as RedisServer // the others are found
+    const log = await open(t, `redis+cluster://127.0.0.1:${seed.port}`)
+    const follower = await open(t, `redis+cluster://127.0.0.1:${primary.port}`)
+    const writer = writing(log)
+    await writer.more(100)
+
+    await primary.kill()
+    await until(async () => (await replica.client.info('replication')).includes('role:master'))
+    await writer.more(100)
+    await holdsAll(t, log, await writer.end())
+    await until(() => follower.head === log.head)
+    t.strictSame(await ids(follower), await ids(log))
+  })
 })
 
 t.test('a primary that Sentinel names, with a replica', { buffered: true }, async (t) => {
