@@ -25,7 +25,7 @@ t.test(
     const random = seeded(seed)
     const counts = { cut: 0, hold: 0, halfClose: 0, deafen: 0 }
 
-    const publishing = Publishers.at(hubs, publishers)
+    const publishing = Publishers.at(t, hubs, publishers)
     for (const endMs = performance.now() + stormMs; performance.now() < endMs;) {
       const network = networks[random() < 0.5 ? 0 : 1] as TcpProxy
       const fault = random()
