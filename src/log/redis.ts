@@ -82,7 +82,8 @@ export class RedisLog implements Log {
   #isTicking = false
   #problem: string | undefined
   #brokenSinceMs = 0
-  #behindSinceMs = 0
+  /** The newest entry when this process was last seen to be behind, and since when; undefined when it was not. */
+  #behind: { readonly upTo: number; readonly sinceMs: number } | undefined
   #onFinal: (error: Error) => void = () => {}
   #isClosed = false
 
@@ -258,7 +259,7 @@ export class RedisLog implements Log {
       cacheBytes: this.#cache.bytes,
       waitingBytes: this.#writer.waitingBytes,
       unseen: this.#history.newest - this.#history.position,
-      unseenMs: this.#behindSinceMs === 0 ? 0 : performance.now() - this.#behindSinceMs,
+      unseenMs: this.#behindMs(performance.now()),
       resets: this.#history.resets,
     }
   }
@@ -479,13 +480,19 @@ export class RedisLog implements Log {
 
   /** A connection can be half open: nothing comes through it, and nothing says so. */
   #watchFollower(nowMs: number): void {
-    if (this.#history.newest <= this.#history.position) {
-      this.#behindSinceMs = 0
-      return
-    }
-    if (this.#behindSinceMs === 0) this.#behindSinceMs = nowMs
-    else if (nowMs - Math.max(this.#behindSinceMs, this.#history.advancedAtMs) > deafMs)
+    const { newest, position, advancedAtMs } = this.#history
+    if (this.#behindMs(nowMs) === 0)
+      this.#behind = newest > position ? { upTo: newest, sinceMs: nowMs } : undefined
+    else if (Math.min(this.#behindMs(nowMs), nowMs - advancedAtMs) > deafMs)
       this.#follower.restart(new RedisSilence('the follower hears nothing though there is news'))
+  }
+
+  /** How long entries have been there that this process has not seen; 0 once it has seen them. */
+  #behindMs(nowMs: number): number {
+    const behind = this.#behind
+    return behind === undefined || this.#history.position >= behind.upTo
+      ? 0
+      : nowMs - behind.sinceMs
   }
 
   #trouble(error: Error): void {
