@@ -6,6 +6,7 @@ import { type Framing, lastChunk } from '../registry/batch.ts'
 import type { Wire, WireListener } from '../registry/outbox.ts'
 import { kernelQueues } from './kernel-queues.ts'
 import { letGo } from './let-go.ts'
+import { vanished } from './vanished.ts'
 
 /** Fields of a response, as the framework collected them. */
 export type Head = Readonly<Record<string, number | string | string[] | undefined>>
@@ -131,7 +132,11 @@ class SocketWire implements Wire {
 
   listen(listener: WireListener): void {
     this.#listener = listener
-    this.#socket.on('close', () => listener.closed())
+    vanished.watch(this.#socket, listener)
+    this.#socket.on('close', () => {
+      vanished.forget(this.#socket)
+      listener.closed()
+    })
     this.#socket.on('error', ignore) // ECONNRESET is how browsers say goodbye; 'close' follows
   }
 

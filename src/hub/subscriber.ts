@@ -144,6 +144,10 @@ export class Subscriber implements Member, Spoke {
     return true
   }
 
+  vanished(): void {
+    this.close('stalled')
+  }
+
   drained(): void {
     if (this.state === 'closed') return
     this.#outbox.pump()

@@ -22,6 +22,8 @@ export interface Wire {
 export interface WireListener {
   /** Everything written was taken, after a time when it was not. Always follows a write that left bytes pending. */
   drained(): void
+  /** The peer has acknowledged nothing for so long that nobody is there. */
+  vanished(): void
   /** The connection is gone. */
   closed(): void
 }
