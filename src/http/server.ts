@@ -84,6 +84,7 @@ export function bareServer({
     logger: false,
     exposeHeadRoutes: true,
     forceCloseConnections: true,
+    return503OnClosing: false, // to an EventSource a status is final; who comes now is told by the routes
     requestTimeout: times.requestTimeoutMs,
     keepAliveTimeout: times.keepAliveTimeoutMs,
     http: {

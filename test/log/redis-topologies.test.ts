@@ -39,9 +39,12 @@ async function nodeOf(key: string): Promise<RedisServer> {
 const ids = async (log: RedisLog) => (await readAll(log)).map((entry) => entry.update.id)
 
 /** Writers, each with one update after the other, that go on until they are told; what was acknowledged. */
-function writing(log: RedisLog, writers = 8) {
+function writing(t: Test, log: RedisLog, writers = 8) {
   const acknowledged: string[] = []
   let isOver = false
+  t.teardown(() => {
+    isOver = true
+  })
   const running = Promise.all(
     Array.from({ length: writers }, async (_, writer) => {
       for (let n = 0; !isOver; n++) {
@@ -63,6 +66,17 @@ function writing(log: RedisLog, writers = 8) {
       await running
       return acknowledged
     },
+  }
+}
+
+/** Sentinel refuses while it has not heard of the replica for a while. */
+async function isAccepted(asked: Promise<unknown>): Promise<boolean> {
+  try {
+    await asked
+    return true
+  } catch (error) {
+    if (String(error).includes('NOGOODSLAVE')) return false
+    throw error
   }
 }
 
@@ -97,7 +111,7 @@ t.test('a Cluster of three nodes', { buffered: true }, async (t) => {
     const seed = nodes.find((node) => node !== primary) as RedisServer // the others are found
     const log = await open(t, `redis+cluster://127.0.0.1:${seed.port}`)
     const follower = await open(t, `redis+cluster://127.0.0.1:${primary.port}`)
-    const writer = writing(log)
+    const writer = writing(t, log)
     await writer.more(100)
 
     await primary.kill()
@@ -120,10 +134,10 @@ t.test(
     const { sentinel, replica } = await startSentinel(t)
     const log = await open(t, `${sentinelUrl(sentinel)}&prefix=planned`)
     const follower = await open(t, `${sentinelUrl(sentinel)}&prefix=planned`)
-    const writer = writing(log)
+    const writer = writing(t, log)
     await writer.more(100)
 
-    await sentinel.client.call('SENTINEL', 'FAILOVER', 'mymaster')
+    await until(() => isAccepted(sentinel.client.call('SENTINEL', 'FAILOVER', 'mymaster')))
     await until(async () => (await replica.client.info('replication')).includes('role:master'))
     await writer.more(300)
     await holdsAll(t, log, await writer.end())
@@ -143,7 +157,7 @@ t.test(
   async (t) => {
     const { primary, sentinel, replica } = await startSentinel(t)
     const log = await open(t, sentinelUrl(sentinel))
-    const writer = writing(log)
+    const writer = writing(t, log)
     await writer.more(100)
 
     await primary.kill()
