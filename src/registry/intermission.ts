@@ -4,9 +4,10 @@ const mostMs = 4
 /**
  * Turns the event loop between two slices of delivery: once, or as long as each turn brings somebody new.
  *
- * libuv accepts one connection per turn. With a slice of 8 ms in each, a busy hub would take in
- * 120 connections per second, and after a crash the last of 12,000 subscribers would come back after
- * minutes; publishers and health checks wait in the same row. Here it takes in some 2,000.
+ * libuv accepts one connection per turn, so a hub with 8 ms of delivery in each would take in 120
+ * connections a second, and publishers and health checks wait in the same row. After `kill -9`, with
+ * 100 updates a second, 12,000 subscribers were back after 28 s without this, and after 15.5 s with it
+ * (`npm run bench -- storm`).
  */
 export class Intermission {
   #arrivals = 0
