@@ -2,6 +2,8 @@ import { randomUUID } from 'node:crypto'
 import { HubError } from '../protocol/errors.ts'
 import type { Update } from '../protocol/update.ts'
 import { badMark, isMarkName } from './mark.ts'
+import { MemoryMarks } from './memory-marks.ts'
+import { MemoryOnce } from './memory-once.ts'
 import { AgeClock, type Extent, hasTooManyNotices, isOverSize } from './retention.ts'
 import type {
   Appended,
@@ -11,7 +13,6 @@ import type {
   Log,
   LogHealth,
   LogStats,
-  MarkChange,
   MarkPage,
   Page,
   ReadBounds,
@@ -20,21 +21,11 @@ import type {
 
 /** Bytes that an entry costs beside its text: objects, index entry, string headers (measured: 420–510). */
 const overheadBytes = 512
-/** Idempotency keys that are remembered at most; beyond, appends that need one are refused. */
-const maxRemembered = 100_000
-/** Marks at most: about one per matcher of each stream, where presence is on. */
-const maxMarks = 1_000_000
 /** Entries dropped in one go, so that a trim never holds the event loop for long. */
 const trimBatch = 2_000
 const trimDelayMs = 100
 const noticeSlack = 0.1
 const agePollMs = 500
-
-interface Remembered {
-  readonly fingerprint: string
-  readonly appended: Appended
-  readonly forgetAtMs: number
-}
 
 /**
  * A bounded history in memory: as fast as it gets, gone with the process.
@@ -61,10 +52,8 @@ export class MemoryLog implements Log {
   #lastTimeMs = 0
   /** All positions of each id, oldest first (CORNERS: publishers may reuse ids). */
   readonly #positions = new Map<string, number[]>()
-  readonly #once = new Map<string, Remembered>()
-  readonly #marks = new Map<string, string>()
-  /** Their names in byte order. */
-  readonly #markNames: string[] = []
+  readonly #once = new MemoryOnce()
+  readonly #marks = new MemoryMarks()
   readonly #wakes = new Set<() => void>()
   #trimTimer: NodeJS.Timeout | undefined
   #isClosed = false
@@ -99,37 +88,20 @@ export class MemoryLog implements Log {
   ): Appended {
     if (this.#isClosed) throw new HubError('unavailable', 'the hub is shutting down')
     const nowMs = Date.now()
-    if (once !== undefined) {
-      const before = this.#recall(once.key, nowMs)
-      if (before !== undefined) {
-        if (before.fingerprint !== once.fingerprint) return { outcome: 'conflict' }
-        return { ...before.appended, outcome: 'repeated' } as Appended
-      }
-    }
+    const before = once && this.#once.answer(once, nowMs)
+    if (before !== undefined) return before
     if (!marks.every(({ name }) => isMarkName(name))) throw badMark()
-    const marked = this.#compare(marks)
+    const marked = this.#marks.compare(marks)
     if (marked === undefined) return { outcome: 'refused' }
-    if (once !== undefined && this.#once.size >= maxRemembered)
-      throw new HubError(
-        'unavailable',
-        'too many idempotency keys are remembered; try again later',
-        {
-          limit: 'idempotency_keys',
-        },
-      )
-    if (this.#marks.size + marks.length > maxMarks && marks.some(({ to }) => to !== undefined))
+    if (once !== undefined) this.#once.makeRoom()
+    if (this.#marks.isFull(marks.length) && marks.some(({ to }) => to !== undefined))
       throw new HubError('unavailable', 'the history holds too many marks; try again later')
 
     for (const update of updates) this.#store(update, kind, nowMs)
     const ids = updates.map((update) => update.id)
-    const appended: Appended = { outcome: 'stored', ids, position: this.#head }
-    if (once !== undefined)
-      this.#once.set(once.key, {
-        fingerprint: once.fingerprint,
-        appended: once.answer === undefined ? appended : { ...appended, ids: [once.answer] },
-        forgetAtMs: nowMs + once.windowMs,
-      })
-    for (const [name, to] of marked) this.#setMark(name, to)
+    const appended = { outcome: 'stored', ids, position: this.#head } as const
+    if (once !== undefined) this.#once.remember(once, appended, nowMs)
+    for (const [name, to] of marked) this.#marks.set(name, to)
     if (this.#isOverLimit() || this.#hasTooManyNotices()) this.#scheduleTrim(trimDelayMs)
     else if (this.#retention.maxAgeMs > 0) this.#scheduleTrim(agePollMs)
     if (updates.length > 0) for (const wake of this.#wakes) wake()
@@ -183,16 +155,7 @@ export class MemoryLog implements Log {
   }
 
   marks(prefix: string, after: string, limit: number): MarkPage {
-    const names = this.#markNames
-    const isBehind = after !== '' && inByteOrder(after, prefix) >= 0
-    let index = isBehind ? this.#placeOf(after) : this.#placeOf(prefix)
-    if (isBehind && names[index] === after) index++
-    const marks = []
-    for (; marks.length < limit && names[index]?.startsWith(prefix) === true; index++) {
-      const name = names[index] ?? ''
-      marks.push({ name, value: this.#marks.get(name) ?? '' })
-    }
-    return { marks, position: this.#head }
+    return { marks: this.#marks.list(prefix, after, limit), position: this.#head }
   }
 
   locate(id: string): number | undefined {
@@ -223,50 +186,6 @@ export class MemoryLog implements Log {
     this.#isClosed = true
     clearTimeout(this.#trimTimer)
     this.#wakes.clear()
-  }
-
-  #recall(key: string, nowMs: number): Remembered | undefined {
-    for (const [oldest, { forgetAtMs }] of this.#once) {
-      if (forgetAtMs > nowMs) break
-      this.#once.delete(oldest)
-    }
-    const found = this.#once.get(key)
-    if (found !== undefined && found.forgetAtMs > nowMs) return found
-    this.#once.delete(key) // so that it is young again when it is set again
-    return undefined
-  }
-
-  /** What the marks become; undefined when one of them is not what it should be. */
-  #compare(changes: readonly MarkChange[]): Map<string, string | undefined> | undefined {
-    const marked = new Map<string, string | undefined>()
-    for (const { name, from, to } of changes) {
-      const now = marked.has(name) ? marked.get(name) : this.#marks.get(name)
-      if (now !== from) return undefined
-      marked.set(name, to)
-    }
-    return marked
-  }
-
-  #setMark(name: string, value: string | undefined): void {
-    const isThere = this.#marks.has(name)
-    if (value === undefined) {
-      if (isThere) this.#markNames.splice(this.#placeOf(name), 1)
-      this.#marks.delete(name)
-      return
-    }
-    if (!isThere) this.#markNames.splice(this.#placeOf(name), 0, name)
-    this.#marks.set(name, value)
-  }
-
-  /** The index of the first name that is `name` or after it. */
-  #placeOf(name: string): number {
-    let [low, high] = [0, this.#markNames.length]
-    while (low < high) {
-      const middle = (low + high) >> 1
-      if (inByteOrder(this.#markNames[middle] ?? '', name) < 0) low = middle + 1
-      else high = middle
-    }
-    return low
   }
 
   #count({ kind, update }: Entry, by: 1 | -1): void {
@@ -360,15 +279,6 @@ export class MemoryLog implements Log {
     if (positions === undefined || positions.length <= 1) this.#positions.delete(update.id)
     else positions.splice(positions.indexOf(position), 1)
   }
-}
-
-const isSurrogate = /[\uD800-\uDFFF]/
-
-/** UTF-8 sorts like code points; JavaScript sorts by UTF-16 units, which differ where there are surrogates. */
-function inByteOrder(a: string, b: string): number {
-  if (a === b) return 0
-  if (!isSurrogate.test(a) && !isSurrogate.test(b)) return a < b ? -1 : 1
-  return Buffer.compare(Buffer.from(a), Buffer.from(b))
 }
 
 function costOf(update: Update): number {
