@@ -1,23 +1,13 @@
-import type { Log, Mark, MarkChange } from '../log/log.ts'
+import type { Log } from '../log/log.ts'
 import type { Grants } from '../protocol/grants.ts'
 import type { Matcher } from '../protocol/matcher.ts'
 import type { TellSubscription } from '../protocol/subscription.ts'
-import type { Update } from '../protocol/update.ts'
 import { Changes } from './changes.ts'
 import { Held } from './held.ts'
 import { newSubscriberId } from './id.ts'
 import { inherit } from './inheritance.ts'
-import {
-  absenceNameOf,
-  absencesOf,
-  eventsOf,
-  type Kept,
-  keptIn,
-  keptPrefix,
-  nameOf,
-  payloadOf,
-  prefixFor,
-} from './kept.ts'
+import { absencesOf, type Kept, keptIn, keptPrefix, payloadOf, prefixFor } from './kept.ts'
+import { type Change, type Kind, PresenceWriter } from './presence-writer.ts'
 import type { CloseReason } from './subscriber.ts'
 
 export interface Subscribing {
@@ -36,27 +26,6 @@ export interface PresenceOptions {
   readonly onError: (error: unknown) => void
 }
 
-type Kind = 'start' | 'leave' | 'end' | 'adopt'
-
-interface Change {
-  readonly held: Held
-  kind: Kind
-  /** An append with it may have been stored, whatever its answer was. */
-  isTried: boolean
-  isDone: boolean
-}
-
-/** How a change stands in the log, and what it means here once it does. */
-interface Written {
-  readonly marks: readonly MarkChange[]
-  readonly events: readonly Update[]
-  readonly done: () => void
-}
-
-/** Streams of one identity and matcher that are looked at when one of them comes back. */
-const mostAbsent = 64
-/** How often a change is tried when others change the same marks; each time another has succeeded. */
-const mostTries = 20
 /** The longest a stream stays open after its time, so that its successor finds that it left. */
 const leavingMs = 1_000
 
@@ -76,14 +45,17 @@ export class Presence {
   readonly #options: PresenceOptions
   readonly #changes: Changes<Change>
   readonly #held = new Set<Held>()
-  /** Those whose stream is gone, by the name of the mark of their absence. */
-  readonly #absent = new Map<string, Held>()
+  readonly #writer: PresenceWriter
 
   constructor(log: Log, options: PresenceOptions) {
     this.#log = log
     this.#options = options
+    this.#writer = new PresenceWriter(log, {
+      ...options,
+      onForgotten: (held) => this.#forget(held),
+    })
     this.#changes = new Changes({
-      append: (changes) => this.#append(changes.filter(({ isDone }) => !isDone)),
+      append: (changes) => this.#writer.append(changes.filter(({ isDone }) => !isDone)),
       together,
       condense: withoutNews,
       onError: options.onError,
@@ -183,7 +155,7 @@ export class Presence {
       held.leave(restMs, () => this.#end(held))
       held.absence = absence
       this.#held.add(held)
-      this.#absent.set(absenceName, held)
+      this.#writer.tookOver(held, absenceName)
     }
   }
 
@@ -203,149 +175,6 @@ export class Presence {
     await this.settled()
     this.#changes.close()
     return held.some(({ absence }) => absence !== undefined)
-  }
-
-  async #append(changes: readonly Change[]): Promise<void> {
-    for (const change of changes) change.isTried = true
-    const written = await this.#prepare(changes)
-    const marks = written.flatMap((one) => one.marks)
-    if (marks.length > 0) {
-      const events = written.flatMap((one) => one.events)
-      const { outcome } = await this.#log.append(events, { kind: 'presence', marks })
-      if (outcome !== 'stored' && !(await this.#isDoneAlready(marks)))
-        return this.#appendEach(changes)
-    }
-    for (const [index, change] of changes.entries()) {
-      change.isDone = true
-      written[index]?.done()
-    }
-  }
-
-  /** Somebody else changed one of the marks, or an append was stored whose answer got lost. */
-  async #appendEach(changes: readonly Change[]): Promise<void> {
-    for (const change of changes)
-      for (let tries = 0; !change.isDone; tries++) {
-        if (tries === mostTries) throw new Error(`a presence change was refused ${tries} times`)
-        const [written = nothing] = await this.#prepare([change])
-        const { marks, events } = written
-        const isStored =
-          marks.length === 0 ||
-          (await this.#log.append(events, { kind: 'presence', marks })).outcome === 'stored' ||
-          (await this.#isDoneAlready(marks))
-        if (!isStored && this.#thinkAgain(change, marks)) continue
-        change.isDone = true
-        if (isStored) written.done()
-      }
-  }
-
-  /** A change was refused: whether it makes sense to try again, after somebody else's. */
-  #thinkAgain(change: Change, marks: readonly MarkChange[]): boolean {
-    const { held, kind } = change
-    const isAway = kind === 'adopt' && held.absence !== undefined
-    if (kind === 'end' || kind === 'leave' || isAway) {
-      this.#forget(held) // somebody else ended it, which was told then, or has it now
-      return false
-    }
-    if (kind === 'adopt') change.kind = 'start'
-    else if (marks.length === 1) held.kept = { ...held.kept, subscriber: newSubscriberId() }
-    return true
-  }
-
-  async #isDoneAlready(marks: readonly MarkChange[]): Promise<boolean> {
-    const now = await Promise.all(marks.map(({ name }) => this.#markAt(name)))
-    return marks.every(({ to }, index) => now[index]?.value === to)
-  }
-
-  async #prepare(changes: readonly Change[]): Promise<readonly Written[]> {
-    if (this.#options.graceMs === 0) return changes.map((change) => this.#writtenAs(change))
-    const found = await Promise.all(changes.map((change) => this.#absencesFor(change)))
-    const claimed = new Set<string>()
-    return Promise.all(
-      changes.map(async (change, index) => {
-        const absence = found[index]?.find(({ name }) => !claimed.has(name))
-        if (absence === undefined) return this.#writtenAs(change)
-        claimed.add(absence.name)
-        return change.kind === 'start'
-          ? this.#comeBack(change, absence)
-          : this.#writtenAs(change, absence)
-      }),
-    )
-  }
-
-  /** Marks of absence that a change has to do with: its own, or any that a new stream may take over. */
-  async #absencesFor({ held, kind }: Change): Promise<readonly Mark[]> {
-    const prefix = absencesOf(held.kept)
-    if (prefix === undefined || kind === 'leave' || kind === 'adopt') return []
-    if (kind === 'start') return (await this.#log.marks(prefix, '', mostAbsent)).marks
-    const own = await this.#markAt(absenceNameOf(held.kept))
-    return own === undefined ? [] : [own]
-  }
-
-  async #markAt(name: string): Promise<Mark | undefined> {
-    const { marks } = await this.#log.marks(name, '', 1)
-    return marks.find((mark) => mark.name === name)
-  }
-
-  #writtenAs({ held, kind }: Change, absence?: Mark): Written {
-    const { kept } = held
-    if (kind === 'end') return this.#ended(held, absence)
-    if (kind === 'leave') return this.#leftAs(held)
-    const ours = { ...kept, node: this.#options.nodeId() }
-    const isNew = kind === 'start'
-    const from = isNew ? undefined : JSON.stringify(kept)
-    return {
-      marks: [{ name: nameOf(kept), from, to: JSON.stringify(ours) }],
-      events: isNew ? eventsOf(this.#options.tell, kept, true) : [],
-      done: () => (held.kept = ours),
-    }
-  }
-
-  #leftAs(held: Held): Written {
-    const name = nameOf(held.kept)
-    const value = JSON.stringify(held.kept)
-    const absence = absenceNameOf(held.kept)
-    return {
-      marks: [
-        { name, from: value, to: value },
-        { name: absence, from: undefined, to: held.absence },
-      ],
-      events: [],
-      done: () => void this.#absent.set(absence, held),
-    }
-  }
-
-  #ended({ kept, absence: ours }: Held, absence: Mark | undefined): Written {
-    const done = () => void (ours !== undefined && this.#absent.delete(absenceNameOf(kept)))
-    if (ours !== undefined && absence?.value !== ours) return { ...nothing, done } // it came back elsewhere
-    const marks = [{ name: nameOf(kept), from: JSON.stringify(kept), to: undefined }]
-    if (absence !== undefined)
-      marks.push({ name: absence.name, from: absence.value, to: undefined })
-    return { marks, events: eventsOf(this.#options.tell, kept, false), done }
-  }
-
-  /** A new stream is one that was away: it takes over its id and its mark, and nothing is told. */
-  async #comeBack(change: Change, absence: Mark): Promise<Written> {
-    const { held } = change
-    const subscriber = absence.name.slice(absence.name.lastIndexOf('/') + 1)
-    const name = nameOf({ ...held.kept, subscriber })
-    const value = (await this.#markAt(name))?.value
-    const kept = value === undefined ? undefined : keptIn(value)
-    const isGone = { name: absence.name, from: absence.value, to: undefined }
-    if (kept === undefined) {
-      const { marks, events, done } = this.#writtenAs(change)
-      return { marks: [isGone, ...marks], events, done }
-    }
-    const ours = { ...kept, node: this.#options.nodeId() }
-    return {
-      marks: [isGone, { name, from: value, to: JSON.stringify(ours) }],
-      events: [],
-      done: () => {
-        held.kept = ours
-        const predecessor = this.#absent.get(absence.name)
-        if (predecessor !== undefined) this.#forget(predecessor)
-        this.#absent.delete(absence.name)
-      },
-    }
   }
 
   /** Kept subscriptions in the order of their marks, with the position for which the page is exact. */
@@ -369,8 +198,6 @@ export interface KeptPage {
   /** Where the next page starts; undefined when this is the last one. */
   readonly next: string | undefined
 }
-
-const nothing: Written = { marks: [], events: [], done() {} }
 
 /** None of a subscription that is among them already, and nobody's return with their leave. */
 function together(queue: readonly Change[], most: number): number {
