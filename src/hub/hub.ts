@@ -3,7 +3,6 @@ import { earliest } from '../protocol/cursor.ts'
 import { HubError } from '../protocol/errors.ts'
 import type { Grants } from '../protocol/grants.ts'
 import type { Matcher } from '../protocol/matcher.ts'
-import { encodeCursorLine, encodeHubEvent } from '../protocol/sse.ts'
 import { type TellSubscription, tellSubscription } from '../protocol/subscription.ts'
 import type { UpdateDraft } from '../protocol/update.ts'
 import { Interest } from '../registry/interest.ts'
@@ -18,6 +17,7 @@ import { Kicks } from './kick.ts'
 import { Liveness } from './liveness.ts'
 import { Nodes } from './nodes.ts'
 import { type HubObserver, silent } from './observer.ts'
+import { OwnLines } from './own-lines.ts'
 import { Pacing } from './pacing.ts'
 import { Presence } from './presence.ts'
 import { type Publication, Publisher } from './publisher.ts'
@@ -74,14 +74,6 @@ export interface Subscription {
 
 /** How often the registry is checked in both directions: 4 ms of work for 15,000 subscribers. */
 const auditMs = 60_000
-/** Reconnection times: a second or two for a few clients, spread further as more of them would come back at once. */
-const retryBaseMs = 500
-const retrySpreadMs = 1_000
-const retrySpreadPerSubscriberMs = 1
-const retrySpreadMostMs = 15_000
-/** After a rotation the hub is there: come back soon, but not all in the same moment. */
-const rotationRetryMs = { least: 100, most: 1_000 }
-
 /**
  * The hub: publishes into the log, and follows it for its subscribers.
  *
@@ -102,6 +94,7 @@ export class Hub implements Host {
   readonly #audit: NodeJS.Timeout
   readonly #liveness: Liveness
   readonly #cursors: Cursors
+  readonly #lines: OwnLines
   readonly #nodes: Nodes
   readonly #ready: Promise<void>
   readonly kicks: Kicks
@@ -118,6 +111,12 @@ export class Hub implements Host {
     this.#log = options.log
     this.#observer = options.observer ?? silent
     this.#cursors = new Cursors(options.log)
+    this.#lines = new OwnLines({
+      cursors: this.#cursors,
+      cursorLines: options.cursorLines,
+      delivered: () => this.#dispatcher.delivered,
+      streams: () => this.#subscribers.size,
+    })
     this.#publisher = new Publisher(options.log, {
       maxFrameBytes: options.maxFrameBytes,
       onPublished: (count, ms) => this.#observer.published(count, ms),
@@ -154,7 +153,7 @@ export class Hub implements Host {
     this.#pulse = new Pulse({
       heartbeatMs: options.heartbeatMs,
       dispatchTimeoutMs: options.dispatchTimeoutMs,
-      beat: (subscriber) => subscriber.send(`:\n${this.#cursorLine(subscriber)}`),
+      beat: (subscriber) => subscriber.send(this.#lines.beat(subscriber)),
       rotate: (subscriber) => this.#end(subscriber),
       onError: (error) => this.#observer.failed('pulse', error),
     })
@@ -281,20 +280,10 @@ export class Hub implements Host {
     this.#subscribers.add(subscriber)
     if (this.presence !== undefined) subscriber.subscriptions = this.presence.arrived(subscription)
     this.#observer.subscribed(subscriber)
-    subscriber.send(this.#opening(start, subscriber))
+    subscriber.send(this.#lines.opening(start, subscriber))
     this.#pulse.watch(subscriber)
     this.#replays.resume(subscriber)
     return subscriber
-  }
-
-  /** The first bytes of a stream: reconnection time, cursor, and the gap event when something is missing. */
-  #opening(start: Start | undefined, subscriber: Subscriber): string {
-    const scaled = retrySpreadMs + this.#subscribers.size * retrySpreadPerSubscriberMs
-    const spread = Math.min(scaled, retrySpreadMostMs)
-    const opening = `:\nretry: ${Math.round(retryBaseMs + Math.random() * spread)}\n${this.#blockEnd(subscriber)}`
-    if (start?.missing === undefined || subscriber.isPlain) return opening
-    const gap = { type: 'gap', requested: start.missing, resumed_after: earliest }
-    return opening + encodeHubEvent(gap).toString()
   }
 
   #lifeOf(expiresAtMs: number | undefined): { atMs: number; reason: 'expired' | 'rotated' } {
@@ -325,39 +314,15 @@ export class Hub implements Host {
   }
 
   #rotate(subscriber: Subscriber): void {
-    if (subscriber.endReason === 'rotated') {
-      const { least, most } = rotationRetryMs
-      const retry = Math.round(least + Math.random() * (most - least))
-      subscriber.send(`retry: ${retry}\n${this.#blockEnd(subscriber)}`)
-    }
+    if (subscriber.endReason === 'rotated') subscriber.send(this.#lines.rotation(subscriber))
     subscriber.close(subscriber.endReason)
-  }
-
-  /** Live streams have everything up to the last pass, or more when this pass has reached them. */
-  #cursorLine(subscriber: Subscriber): string {
-    if (!this.#options.cursorLines || subscriber.isPlain) return ''
-    const isLive = subscriber.state === 'live'
-    const seen = isLive
-      ? Math.max(subscriber.position, this.#dispatcher.delivered)
-      : subscriber.position
-    return encodeCursorLine(this.#cursors.at(seen))
-  }
-
-  /**
-   * What stands behind the hub's own lines. Some parsers take any block that an empty line ends for an
-   * event: a plain stream leaves its block open for the next update.
-   */
-  #blockEnd(subscriber: Subscriber): string {
-    if (subscriber.isPlain) return ':\n'
-    return this.#cursorLine(subscriber) || '\n'
   }
 
   /** Entries are missing before what was dispatched: live streams whom it concerns learn it, and so do kicks. */
   #tellGap(entries: number, concerns: (subscriber: Subscriber) => boolean): void {
     this.#observer.lost(entries)
     void this.kicks.recover()
-    const requested = this.#cursors.at(this.#dispatcher.dispatched)
-    const gap = encodeHubEvent({ type: 'gap', requested, resumed_after: earliest })
+    const gap = this.#lines.gapBefore(this.#dispatcher.dispatched)
     for (const subscriber of this.#subscribers)
       if (subscriber.state === 'live' && !subscriber.isPlain && concerns(subscriber))
         subscriber.send(gap)
@@ -367,11 +332,9 @@ export class Hub implements Host {
   #readAgain({ resumeAfter, lost }: LogReset): void {
     this.#observer.lost(lost)
     void this.kicks.recover()
-    const requested = this.#cursors.at(resumeAfter)
-    const gap = encodeHubEvent({ type: 'gap', requested, resumed_after: requested }).toString()
     for (const subscriber of this.#subscribers) {
       subscriber.position = Math.min(subscriber.position, resumeAfter)
-      if (!subscriber.isPlain) subscriber.send(gap + this.#cursorLine(subscriber))
+      if (!subscriber.isPlain) subscriber.send(this.#lines.resetTo(resumeAfter, subscriber))
     }
     this.#replays.dispatchedMore()
   }
@@ -509,7 +472,7 @@ export class Hub implements Host {
     clearInterval(this.#audit)
     this.#liveness.close()
     await drainOver(this.#subscribers, drainMs, (subscriber) => {
-      subscriber.send(this.#blockEnd(subscriber))
+      subscriber.send(this.#lines.blockEnd(subscriber))
       subscriber.close('drained')
     })
     this.kicks.close()
