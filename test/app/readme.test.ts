@@ -1,10 +1,10 @@
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
-import { createServer, type AddressInfo } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import t from 'tap'
+import { freePort } from '../fixtures/free-port.ts'
 import { HubProcess } from '../fixtures/hub-process.ts'
 import { SseClient } from '../fixtures/sse-client.ts'
 import { until } from '../fixtures/until.ts'
@@ -20,15 +20,6 @@ function example(heading: string, language: string): string {
   const block = new RegExp(`\`\`\`${language}\\n([\\s\\S]*?)\`\`\``).exec(after)?.[1]
   if (block === undefined) throw new Error(`the README has no ${language} block under "${heading}"`)
   return block
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
 }
 
 function subscribeTo(port: number, topic: string): SseClient {

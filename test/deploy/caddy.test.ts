@@ -1,8 +1,9 @@
 import t, { type Test } from 'tap'
 import { startChromium, withoutChromium } from '../fixtures/chromium.ts'
+import { freePort } from '../fixtures/free-port.ts'
 import { ask, formOf, formType } from '../fixtures/http.ts'
 import { HubProcess, temporaryFolder } from '../fixtures/hub-process.ts'
-import { freePort, http2To, startCaddy, without } from '../fixtures/proxy.ts'
+import { http2To, startCaddy, without } from '../fixtures/proxy.ts'
 import { issuer, secret, signToken } from '../fixtures/tokens.ts'
 import { until } from '../fixtures/until.ts'
 

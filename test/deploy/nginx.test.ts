@@ -1,7 +1,8 @@
 import type { ClientHttp2Session, ClientHttp2Stream } from 'node:http2'
 import t from 'tap'
 import { HubProcess } from '../fixtures/hub-process.ts'
-import { freePort, http2To, startNginx, without } from '../fixtures/proxy.ts'
+import { freePort } from '../fixtures/free-port.ts'
+import { http2To, startNginx, without } from '../fixtures/proxy.ts'
 import { issuer, secret, signToken } from '../fixtures/tokens.ts'
 import { until } from '../fixtures/until.ts'
 

@@ -1,10 +1,10 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
-import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
+import { freePort } from '../fixtures/free-port.ts'
 import { HubProcess, type Test, temporaryFolder } from '../fixtures/hub-process.ts'
 import { until } from '../fixtures/until.ts'
 
@@ -109,12 +109,4 @@ async function run(t: Test, command: string, args: readonly string[]): Promise<v
     child.kill('SIGTERM')
     await closed
   })
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  return port
 }
