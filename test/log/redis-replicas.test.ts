@@ -1,6 +1,6 @@
 import t, { type Test } from 'tap'
 import { RedisLog, type RedisOptions } from '../../src/log/redis.ts'
-import { RedisServer } from '../fixtures/redis.ts'
+import { RedisServer, startReplica } from '../fixtures/redis.ts'
 import { until } from '../fixtures/until.ts'
 import { readAll, unlimited, update } from './contract.ts'
 
@@ -10,15 +10,6 @@ async function open(t: Test, url: string, options: RedisOptions = {}) {
   const log = await RedisLog.open(url, unlimited, options)
   t.teardown(() => log.close())
   return log
-}
-
-async function replicaOf(t: Test, primary: RedisServer): Promise<RedisServer> {
-  const replica = await RedisServer.start(t, {
-    args: ['--replicaof', `127.0.0.1 ${primary.port}`, '--repl-diskless-sync-delay', '0'],
-  })
-  const isUp = async () => (await replica.client.info('replication')).includes('link_status:up')
-  await until(isUp)
-  return replica
 }
 
 /** Appends, refuses within 6 s at most, and says which it was. */
@@ -43,7 +34,7 @@ t.test(
 
     t.match(warnings, [/0 replicas are connected, and replicas=1/])
     t.equal(await outcome(log, 'alone'), 'unavailable')
-    const replica = await replicaOf(t, primary)
+    const replica = await startReplica(t, primary)
     await until(() => log.health().ok)
     for (let n = 0; n < 20; n++) {
       t.equal(await outcome(log, `u${n}`), 'stored')
@@ -57,7 +48,7 @@ t.test(
   { buffered: true },
   async (t) => {
     const primary = await RedisServer.start(t)
-    const replica = await replicaOf(t, primary)
+    const replica = await startReplica(t, primary)
     const log = await open(t, primary.url)
     t.equal(await outcome(log, 'a'), 'stored')
 
@@ -78,7 +69,7 @@ t.test(
   { buffered: true },
   async (t) => {
     const primary = await RedisServer.start(t)
-    const replica = await replicaOf(t, primary)
+    const replica = await startReplica(t, primary)
     const warnings: string[] = []
     const log = await open(t, primary.url, { onWarning: (sentence) => warnings.push(sentence) })
     t.equal(await outcome(log, 'a'), 'stored')
