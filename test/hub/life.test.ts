@@ -1,6 +1,6 @@
 import t from 'tap'
 import { startHub, type Subscribing } from '../fixtures/hub.ts'
-import { until } from '../fixtures/until.ts'
+import { lookIn, until } from '../fixtures/until.ts'
 
 t.test(
   'behaviour 15: an idle stream gets a comment one interval after its last event',
@@ -12,15 +12,16 @@ t.test(
     const openedAt = performance.now()
 
     await new Promise((resolve) => setTimeout(resolve, 250))
+    const publishedAt = performance.now()
     await hub.publish({ topic: 'a', data: 'resets the timer' })
     await stream.until(1)
-    const eventAt = performance.now()
+    const isInTime = lookIn(heartbeatMs + 100, () => stream.comments >= 2)
     await stream.when(({ comments }) => comments === 2)
     const beatAt = performance.now()
 
     t.ok(beatAt - openedAt > heartbeatMs + 100, 'the update reset the timer')
-    t.ok(beatAt - eventAt > heartbeatMs - 100, 'not before the interval is over')
-    t.ok(beatAt - eventAt < heartbeatMs + 250, `and not much later: ${beatAt - eventAt} ms`)
+    t.ok(beatAt - publishedAt > heartbeatMs - 100, 'not before the interval is over')
+    t.ok(await isInTime, 'and not much later')
     await stream.when(({ comments }) => comments === 4)
     t.match(stream.body, /data: resets the timer\n\n(:\nid: #[0-9a-f]{12}\.1\n\n){3}$/)
   },
@@ -37,15 +38,16 @@ t.test('a heartbeat of 0 is none', async (t) => {
 
 t.test('behaviour 16: a stream ends by itself at its token’s expiry, never later', async (t) => {
   const hub = await startHub(t, { write_timeout: '0', dispatch_timeout: '0' })
-  const exp = Math.floor(Date.now() / 1000) + 2
+  const exp = Math.floor(Date.now() / 1000) + 3
   const token = hub.token({ subscribe: ['*'], claims: { exp } })
   const streams = await Promise.all([1, 2, 3].map(() => hub.subscribe('match=a', { token })))
+  const left = lookIn(exp * 1000 + 50 - Date.now(), () => hub.hub.subscriberCount)
 
   await Promise.all(streams.map((stream) => stream.closed))
 
   const lateMs = Date.now() - exp * 1000
-  t.ok(lateMs < 100, `${lateMs} ms after exp`)
   t.ok(lateMs > -300, `${lateMs} ms after exp`)
+  t.equal(await left, 0, 'nobody is left just after exp')
   for (const stream of streams) t.equal(stream.head.status, 200)
   t.strictSame(await hub.closes(), { expired: 3 })
   t.equal(hub.hub.subscriberCount, 0)
@@ -55,16 +57,17 @@ t.test(
   'behaviour 17: a token shorter than the time-outs neither ends at once nor is exceeded',
   async (t) => {
     const hub = await startHub(t, { write_timeout: '10s', dispatch_timeout: '30s' })
-    const exp = Math.floor(Date.now() / 1000) + 2
+    const exp = Math.floor(Date.now() / 1000) + 3
     const stream = await hub.subscribe('match=a', {
       token: hub.token({ subscribe: ['*'], claims: { exp } }),
     })
+    const left = lookIn(exp * 1000 + 50 - Date.now(), () => hub.hub.subscriberCount)
 
     await hub.publish({ topic: 'a', data: 'still there' })
     await stream.until(1)
     await stream.closed
 
-    t.ok(Date.now() - exp * 1000 < 100)
+    t.equal(await left, 0, 'nobody is left just after exp')
     t.strictSame(await hub.closes(), { expired: 1 })
   },
 )
@@ -86,6 +89,7 @@ t.test(
     const startedAt = performance.now()
     await hub.publish({ topic: 'b', data: 'somebody else’s' })
     const streams = await Promise.all(Array.from({ length: 20 }, () => hub.subscribe('match=a')))
+    const left = lookIn(1_600, () => hub.hub.subscriberCount)
     const endings = await Promise.all(
       streams.map((stream) => stream.closed.then(() => performance.now() - startedAt)),
     )
@@ -96,7 +100,8 @@ t.test(
       t.ok(opening >= 500 && rotation >= 100 && rotation <= 1000, `${opening} ${rotation}`)
       t.match(stream.body, /\nretry: \d+\nid: #[0-9a-f]{12}\.1\n\n$/)
     }
-    t.ok(Math.min(...endings) > 1100 && Math.max(...endings) < 2000, endings.map(Math.round).join())
+    t.ok(Math.min(...endings) > 1100, endings.map(Math.round).join())
+    t.equal(await left, 0, 'nobody is left when the time is over')
     t.ok(new Set(streams.map((stream) => stream.retries[1])).size > 5, 'not all come back at once')
     t.strictSame(await hub.closes(), { rotated: 20 })
     t.strictSame(hub.hub.verify(), [])
@@ -159,7 +164,7 @@ t.test(
     await hub.publish({ topic: 'a', data: '1' })
     await Promise.all(streams.map((stream) => stream.until(1)))
 
-    const closing = hub.hub.close(500)
+    const closing = hub.hub.close(2_000)
     await until(() => hub.hub.subscriberCount < 8)
     const ready = await hub.ask('GET', { path: '/health/ready' })
     const left = hub.hub.subscriberCount
