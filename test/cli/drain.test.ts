@@ -9,7 +9,7 @@ import { issuer, secret } from '../fixtures/tokens.ts'
 const request = 'GET /.well-known/mercure?match=a HTTP/1.1\r\nHost: 127.0.0.1\r\n'
 
 t.test('SIGTERM lets streams go one by one over the drain time, and ends with 0', async (t) => {
-  const { hub, port } = await open(t, '2s')
+  const { hub, port } = await open(t, '4s')
   const clients = await Promise.all(Array.from({ length: 40 }, () => stream(t, port)))
   const left: number[] = []
   clients.forEach((client, index) => void client.closed.then(() => left.push(index)))

@@ -11,7 +11,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { LmdbLog } from '../../src/log/lmdb.ts'
 import { temporaryFolder } from '../fixtures/hub-process.ts'
 import { until } from '../fixtures/until.ts'
@@ -82,22 +82,29 @@ t.test(
   },
 )
 
-t.test('what another process trimmed under a reader is a hole, not silence', async (t) => {
-  const folder = temporaryFolder(t)
-  const reader = await LmdbLog.open(folder, unlimited)
-  t.teardown(() => reader.close())
-  const writer = await LmdbLog.open(folder, unlimited)
-  await writer.append(Array.from({ length: 20 }, (_, i) => update(`e${i + 1}`)))
-  await until(() => reader.head === 20)
-  await writer.close()
+/** A reader of 20 entries, of which another has just trimmed 15, and who has not heard of it yet. */
+async function overtakenReader(t: Test): Promise<LmdbLog> {
+  for (;;) {
+    const folder = temporaryFolder(t)
+    const reader = await LmdbLog.open(folder, unlimited)
+    t.teardown(() => reader.close())
+    const writer = await LmdbLog.open(folder, unlimited)
+    await writer.append(Array.from({ length: 20 }, (_, i) => update(`e${i + 1}`)))
+    await until(() => reader.head === 20)
+    await writer.close()
 
-  const trimmer = await LmdbLog.open(folder, { ...unlimited, maxEntries: 5 })
-  t.teardown(() => trimmer.close())
-  while (trimmer.first === 1) await new Promise((resolve) => setImmediate(resolve))
-  const known = reader.first
+    const trimmer = await LmdbLog.open(folder, { ...unlimited, maxEntries: 5 })
+    t.teardown(() => trimmer.close())
+    while (trimmer.first === 1) await new Promise((resolve) => setImmediate(resolve))
+    if (reader.first === 1) return reader // else it looked just now
+  }
+}
+
+t.test('what another process trimmed under a reader is a hole, not silence', async (t) => {
+  const reader = await overtakenReader(t)
+
   const page = await reader.read(0, { maxEntries: 100, maxBytes: 1e6, upTo: 20 })
 
-  t.equal(known, 1, 'the reader has not heard of it yet')
   t.match(page, { upTo: 20, lost: { from: 1, to: 15 } })
   t.equal(page.entries.length, 5)
   t.equal(reader.stats().corrupt, 0)

@@ -47,7 +47,7 @@ t.test(
     await log.append([update('a')])
     t.strictSame(await ids(log), ['a'])
 
-    const within = { startWithinMs: 500 }
+    const within = { startWithinMs: 2_000 }
     await t.rejects(RedisLog.open(`${at}?servername=redis.example`, unlimited, within), {
       message: /transport_url: cannot use Redis: TLS with it fails/,
     })
@@ -165,7 +165,7 @@ t.test('a Redis that is not there is waited for, and then named', { buffered: tr
   await opening
 
   await server.kill()
-  await t.rejects(RedisLog.open(server.url, unlimited, { startWithinMs: 300 }), {
+  await t.rejects(RedisLog.open(server.url, unlimited, { startWithinMs: 1_500 }), {
     message: /transport_url: cannot use Redis: nothing listens there/,
   })
 })

@@ -1,10 +1,10 @@
 import t, { type Test } from 'tap'
 import type { Retention } from '../../src/log/log.ts'
 import { RedisLog, type RedisOptions } from '../../src/log/redis.ts'
-import { HubError } from '../../src/protocol/errors.ts'
 import { RedisServer } from '../fixtures/redis.ts'
 import { until } from '../fixtures/until.ts'
 import { readAll, unlimited, update } from './contract.ts'
+import { outcome } from './outcome.ts'
 
 async function open(
   t: Test,
@@ -18,18 +18,6 @@ async function open(
 }
 
 const ids = async (log: RedisLog) => (await readAll(log)).map((entry) => entry.update.id)
-
-/** Appends, refuses within 6 s at most, and says which it was. */
-async function outcome(log: RedisLog, id: string): Promise<string> {
-  const started = performance.now()
-  try {
-    const appended = await log.append([update(id)])
-    return appended.outcome
-  } catch (error) {
-    if (!(error instanceof HubError)) throw error
-    return performance.now() - started < 6_000 ? error.code : 'too late'
-  }
-}
 
 t.test(
   'a Redis that is paused or stopped refuses in time, and stores again by itself',

@@ -2,7 +2,8 @@ import t, { type Test } from 'tap'
 import { RedisLog, type RedisOptions } from '../../src/log/redis.ts'
 import { RedisServer, startReplica } from '../fixtures/redis.ts'
 import { until } from '../fixtures/until.ts'
-import { readAll, unlimited, update } from './contract.ts'
+import { readAll, unlimited } from './contract.ts'
+import { outcome } from './outcome.ts'
 
 t.jobs = 4 // they wait, mostly
 
@@ -10,16 +11,6 @@ async function open(t: Test, url: string, options: RedisOptions = {}) {
   const log = await RedisLog.open(url, unlimited, options)
   t.teardown(() => log.close())
   return log
-}
-
-/** Appends, refuses within 6 s at most, and says which it was. */
-async function outcome(log: RedisLog, id: string): Promise<string> {
-  const started = performance.now()
-  const found = await log.append([update(id)]).then(
-    (appended) => appended.outcome,
-    (error: { code: string }) => error.code,
-  )
-  return performance.now() - started < 6_000 ? found : 'too late'
 }
 
 t.test(

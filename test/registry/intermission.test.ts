@@ -80,8 +80,14 @@ t.test('nobody arriving, an intermission is one turn of the event loop', async (
   const order: string[] = []
 
   intermission.call(() => order.push('resumed'))
-  setImmediate(() => setImmediate(() => order.push('two turns later')))
-  await new Promise((resolve) => setTimeout(resolve, 20))
+  await new Promise<void>((resolve) =>
+    setImmediate(() =>
+      setImmediate(() => {
+        order.push('two turns later')
+        resolve()
+      }),
+    ),
+  )
 
   t.strictSame(order, ['resumed', 'two turns later'])
 })

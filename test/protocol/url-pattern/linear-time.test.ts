@@ -4,10 +4,15 @@ import { UrlPattern } from '../../../src/protocol/url-pattern/url-pattern.ts'
 import { evil, hardToCompile } from './evil.ts'
 
 /**
- * Bounds are twenty times and more what bench/pattern-dos.ts measures, for slow and busy machines.
+ * Bounds are twenty times and more what bench/pattern-dos.ts measures, for slow machines; it is the
+ * processor's time, because a busy machine lets everybody wait.
  * A backtracking engine needs 33 s for the first pattern and the age of the universe for most others.
  */
 const boundMs = 250
+const cpuMs = () => {
+  const { user, system } = process.cpuUsage()
+  return (user + system) / 1_000
+}
 const base = 'https://hub.example/.well-known/mercure'
 
 for (const { name, pattern, topic } of evil) {
@@ -15,9 +20,9 @@ for (const { name, pattern, topic } of evil) {
     const components = parseComponents(topic, base)
     const compiled = UrlPattern.compile(pattern, base)
 
-    const start = performance.now()
+    const start = cpuMs()
     const matches = components !== undefined && compiled.test(components)
-    const elapsedMs = performance.now() - start
+    const elapsedMs = cpuMs() - start
 
     t.type(matches, 'boolean')
     t.ok(elapsedMs < boundMs, `${elapsedMs.toFixed(1)} ms`)
@@ -27,9 +32,9 @@ for (const { name, pattern, topic } of evil) {
 
 for (const [name, pattern] of Object.entries(hardToCompile)) {
   t.test(`${name}: compiled or refused in less than ${boundMs} ms`, (t) => {
-    const start = performance.now()
+    const start = cpuMs()
     const code = codeOf(pattern)
-    const elapsedMs = performance.now() - start
+    const elapsedMs = cpuMs() - start
 
     t.match(code, /^(compiled|invalid_matcher)$/)
     t.ok(elapsedMs < boundMs, `${elapsedMs.toFixed(1)} ms`)
@@ -50,9 +55,9 @@ t.test('twice the topic takes no more than a few times as long', (t) => {
 function timeOf(pattern: UrlPattern, topic: string): number {
   const components = parseComponents(topic, base)
   const runs = Array.from({ length: 5 }, () => {
-    const start = performance.now()
+    const start = cpuMs()
     if (components !== undefined) pattern.test(components)
-    return performance.now() - start
+    return cpuMs() - start
   })
   return Math.min(...runs)
 }
