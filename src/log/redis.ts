@@ -1,6 +1,5 @@
 import { HubError } from '../protocol/errors.ts'
 import type { Update } from '../protocol/update.ts'
-import { EntryCache } from './entry-cache.ts'
 import type {
   Appended,
   AppendOptions,
@@ -14,14 +13,14 @@ import type {
   ReadBounds,
   Retention,
 } from './log.ts'
-import { readRecord } from './record.ts'
-import { Follower, type RawEntry, type RawPage, readPage } from './redis-follow.ts'
+import { Follower, type RawEntry, readPage } from './redis-follow.ts'
 import { History } from './redis-history.ts'
 import { type Connection, RedisSilence } from './redis-connection.ts'
 import { RedisLink } from './redis-link.ts'
 import { fingerprintOf } from './redis-past.ts'
 import { isFinal, redisProblem } from './redis-problem.ts'
 import { idKeyOf, keysOf, list } from './redis-scripts.ts'
+import { Reader } from './redis-read.ts'
 import { Replicas } from './redis-replicas.ts'
 import { Trimmer } from './redis-trim.ts'
 import { parseRedisUrl, type RedisTarget } from './redis-url.ts'
@@ -40,8 +39,6 @@ export interface RedisOptions {
   readonly startWithinMs?: number
 }
 
-/** Decoded entries that are kept at hand for the dispatcher and for replays near each other. */
-const cacheBytes = 32 * 1024 * 1024
 /** How often the log looks where the history stands, and trims it. */
 const tickMs = 500
 /** A follower that is behind for so long without moving gets a new connection. */
@@ -53,7 +50,6 @@ const startWithinMs = 10_000
 const nearMs = 50
 const farMs = 2_000
 const fetchBytes = 4 * 1024 * 1024
-const maxCorrupt = 10_000
 
 /**
  * A history in a Redis Stream that many hubs share: positions are the ids of its entries.
@@ -72,11 +68,9 @@ export class RedisLog implements Log {
   readonly #follower: Follower
   readonly #trimmer: Trimmer
   readonly #replicas: Replicas
-  readonly #cache = new EntryCache(cacheBytes)
-  readonly #corrupt = new Set<number>()
+  readonly #reader: Reader
   readonly #wakes = new Set<() => void>()
   readonly #resets = new Set<(reset: LogReset) => void>()
-  readonly #reads = new Map<string, Promise<Page>>()
   readonly #timer: NodeJS.Timeout
   #arrivals: (() => void)[] = []
   #isTicking = false
@@ -120,6 +114,10 @@ export class RedisLog implements Log {
       replicas: this.#replicas,
       onStored: (entries, records) => this.#own(entries, records),
       onTrouble: (error) => this.#trouble(error),
+    })
+    this.#reader = new Reader(this.#keys, this.#history, {
+      ask: (question) => this.#asking(question),
+      onCorrupt: (position) => options.onCorrupt?.(position),
     })
     this.#trimmer = new Trimmer(this.#keys, retention)
     this.#timer = setInterval(() => void this.#tick(), tickMs).unref()
@@ -195,28 +193,22 @@ export class RedisLog implements Log {
   read(after: number, bounds: ReadBounds): Page | Promise<Page> {
     const last = Math.min(bounds.upTo, this.head)
     if (last <= after) return { entries: [], upTo: after }
-    return this.#readCached(after, last, bounds) ?? this.#readShared(after, last, bounds)
+    return this.#reader.read(after, last, bounds)
   }
 
   async locate(id: string): Promise<number | undefined> {
-    const connection = await this.#ask.within(patienceMs)
-    if (connection === undefined) throw unavailable(this.#problem ?? 'no connection')
     const [, , ids = ''] = this.#keys
-    const found = await this.#asking(connection, () =>
-      connection.call([['HGET', ids, idKeyOf(id)]]),
-    )
+    const found = await this.#asking((connection) => connection.call([['HGET', ids, idKeyOf(id)]]))
     if (found[0] === null) return undefined
     const position = Number(String(found[0]))
     return position < this.first ? undefined : position
   }
 
   async marks(prefix: string, after: string, limit: number): Promise<MarkPage> {
-    const connection = await this.#ask.within(patienceMs)
-    if (connection === undefined) throw unavailable(this.#problem ?? 'no connection')
     const isBehind = Buffer.compare(Buffer.from(after), Buffer.from(prefix)) >= 0
     const from = isBehind && after !== '' ? `(${after}` : `[${prefix}`
     const to = Buffer.concat([Buffer.from(`(${prefix}`), Buffer.from([0xff])]) // after all of UTF-8
-    const [found] = await this.#asking(connection, () =>
+    const [found] = await this.#asking((connection) =>
       connection.run(list, this.#keys, [from, to, Math.max(0, limit)]),
     )
     const [head, ...flat] = (found as readonly Buffer[]).map(String)
@@ -255,8 +247,8 @@ export class RedisLog implements Log {
       bytes,
       onceKeys,
       marks,
-      corrupt: this.#corrupt.size,
-      cacheBytes: this.#cache.bytes,
+      corrupt: this.#reader.corrupt,
+      cacheBytes: this.#reader.cacheBytes,
       waitingBytes: this.#writer.waitingBytes,
       unseen: this.#history.newest - this.#history.position,
       unseenMs: this.#behindMs(performance.now()),
@@ -275,93 +267,19 @@ export class RedisLog implements Log {
     this.#arrive()
     this.#wakes.clear()
     this.#resets.clear()
-    this.#cache.clear()
-  }
-
-  /** What is at hand: entries, and positions known to be damaged, up to the first that is neither. */
-  #readCached(after: number, last: number, { maxEntries, maxBytes }: ReadBounds): Page | undefined {
-    if (after + 1 < this.first) return undefined
-    const entries: Entry[] = []
-    let bytes = 0
-    let upTo = after
-    while (upTo < last && entries.length < maxEntries) {
-      const entry = this.#cache.get(upTo + 1)
-      if (entry === undefined) {
-        if (!this.#corrupt.has(upTo + 1)) break
-      } else if (entry.kind === 'update' || entry.position >= this.#history.state.noticesFrom) {
-        bytes += entry.update.data.length
-        if (bytes > maxBytes && entries.length > 0) break
-        entries.push(entry)
-      }
-      upTo++
-    }
-    return upTo === after ? undefined : { entries, upTo, ...this.#noticesLost(after) }
-  }
-
-  /** Readers of the same page share one question to Redis. */
-  #readShared(after: number, last: number, bounds: ReadBounds): Promise<Page> {
-    const key = `${after} ${last} ${bounds.maxEntries} ${bounds.maxBytes}`
-    const running = this.#reads.get(key)
-    if (running !== undefined) return running
-    const reading = this.#readStored(after, last, bounds).finally(() => this.#reads.delete(key))
-    this.#reads.set(key, reading)
-    return reading
-  }
-
-  async #readStored(after: number, last: number, bounds: ReadBounds): Promise<Page> {
-    const connection = await this.#ask.within(patienceMs)
-    if (connection === undefined) throw unavailable(this.#problem ?? 'no connection')
-    const page = await this.#asking(connection, () =>
-      readPage(connection, this.#keys, after, last, bounds),
-    )
-    const from = Math.min(startOf(page, after + 1, last), last + 1)
-    const entries: Entry[] = []
-    let bytes = 0
-    let upTo = from - 1
-    for (const raw of page.entries) {
-      if (raw.position > upTo + 1 && raw.position > page.noticesFrom) break // a hole: the next page begins with it
-      const entry = this.#decode(raw, bounds.isPassing)
-      bytes += entry?.update.data.length ?? 0
-      if (entry !== undefined && bytes > bounds.maxBytes && entries.length > 0) break
-      if (entry !== undefined) entries.push(entry)
-      upTo = raw.position
-    }
-    if (page.entries.length === 0) upTo = last
-    const lost = from === after + 1 ? {} : { lost: { from: after + 1, to: from - 1 } }
-    return { entries, upTo, ...lost, ...this.#noticesLost(after, page.noticesFrom) }
-  }
-
-  #noticesLost(after: number, from = this.#history.state.noticesFrom): { lostNotices?: true } {
-    return after + 1 < from ? { lostNotices: true } : {}
+    this.#reader.forget()
   }
 
   /** Asks; when that fails the publisher's or subscriber's request is refused, not the process. */
-  async #asking<T>(connection: Connection, question: () => Promise<T>): Promise<T> {
+  async #asking<T>(question: (connection: Connection) => Promise<T>): Promise<T> {
+    const connection = await this.#ask.within(patienceMs)
+    if (connection === undefined) throw unavailable(this.#problem ?? 'no connection')
     try {
-      return await question()
+      return await question(connection)
     } catch (error) {
       if (!this.#ask.isElsewhere(connection, error)) this.#trouble(error as Error)
       throw unavailable(redisProblem(error as Error), error)
     }
-  }
-
-  #decode({ position, timeMs, record }: RawEntry, isPassing = false): Entry | undefined {
-    const cached = this.#cache.get(position)
-    if (cached !== undefined) return cached
-    const read = readRecord(record, 0)
-    if (read === undefined) {
-      this.#noteCorrupt(position)
-      return undefined
-    }
-    const entry = { ...read, position, timeMs }
-    if (!isPassing) this.#cache.put(entry)
-    return entry
-  }
-
-  #noteCorrupt(position: number): void {
-    if (this.#corrupt.has(position) || this.#corrupt.size >= maxCorrupt) return
-    this.#corrupt.add(position)
-    this.#options.onCorrupt?.(position)
   }
 
   /** Takes what the follower brings; what this process itself appended may be here already. */
@@ -371,7 +289,7 @@ export class RedisLog implements Log {
     let hasMore = false
     for (const raw of raws) {
       if (raw.position <= history.position) continue
-      const entry = this.#decode(raw)
+      const entry = this.#reader.decode(raw)
       history.advance(raw.position, fingerprintOf(raw.timeMs, raw.record), entry?.update.id)
       hasMore = true
     }
@@ -383,7 +301,7 @@ export class RedisLog implements Log {
     const before = this.head
     for (const [index, entry] of entries.entries()) {
       if (entry.position !== this.head + 1) continue
-      this.#cache.put(entry)
+      this.#reader.keep(entry)
       const fingerprint = fingerprintOf(entry.timeMs, records[index] as Buffer)
       this.#history.advance(entry.position, fingerprint, entry.update.id)
     }
@@ -435,8 +353,7 @@ export class RedisLog implements Log {
   }
 
   #reset(reset: LogReset): void {
-    this.#cache.clear()
-    this.#corrupt.clear()
+    this.#reader.forget()
     for (const told of this.#resets) told(reset)
     this.#arrive()
   }
@@ -502,14 +419,6 @@ export class RedisLog implements Log {
     this.#options.onTrouble?.(this.#problem)
     if (isFinal(error)) this.#onFinal(error)
   }
-}
-
-/** Where a page begins: what is missing before it is lost, unless only notices went from there. */
-function startOf({ entries, first, noticesFrom }: RawPage, expected: number, last: number): number {
-  const found = entries[0]?.position ?? last + 1
-  if (found === expected) return expected
-  if (found > Math.max(noticesFrom, expected)) return found
-  return Math.max(expected, first)
 }
 
 function unusable(problem: string): Error {
