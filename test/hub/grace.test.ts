@@ -12,7 +12,7 @@ const audience = 'https://hub.example/.well-known/mercure'
 
 const environment = (more: Readonly<Record<string, string>>) => ({
   MERCURE_SUBSCRIPTIONS: '1',
-  MERCURE_SUBSCRIPTION_GRACE: '5s',
+  MERCURE_SUBSCRIPTION_GRACE: '30s', // who comes back as somebody else is told at once
   MERCURE_TRUSTED_ISSUERS: issuer,
   MERCURE_PUBLISHER_JWT_KEY: secret,
   MERCURE_SUBSCRIBER_JWT_KEY: secret,
