@@ -17,6 +17,7 @@ import { storm } from './storm.ts'
 import { subscribers } from './subscribers.ts'
 import { topics } from './topics.ts'
 import { users } from './users.ts'
+import { workers } from './workers.ts'
 
 /** Every question, in the order of the report. */
 export const questions: Readonly<Record<string, Bench>> = {
@@ -31,6 +32,7 @@ export const questions: Readonly<Record<string, Bench>> = {
   slow,
   fairness,
   publish,
+  workers,
   redis,
   feeds,
   connections,

@@ -6,7 +6,7 @@ import t, { type Test } from 'tap'
 import { RedisLog, type RedisOptions } from '../../src/log/redis.ts'
 import { freePort } from '../fixtures/free-port.ts'
 import { temporaryFolder } from '../fixtures/hub-process.ts'
-import { RedisServer } from '../fixtures/redis.ts'
+import { RedisServer, startCluster } from '../fixtures/redis.ts'
 import { until } from '../fixtures/until.ts'
 import { readAll, unlimited, update } from './contract.ts'
 
@@ -57,14 +57,31 @@ t.test(
   },
 )
 
+/** As docs/cluster.md lists them. */
+const rights =
+  '~{mercure}:* -@all +eval +evalsha +script|load +role +info +config|get +ping +wait +select ' +
+  '+type +time +get +set +pexpire +del +hget +hmget +hset +hsetnx +hdel +hlen +xadd +xread +xrange +xrevrange +xlen +xdel +xtrim +zadd +zrem +zcard +zrangebyscore +zrangebylex +rpush +lpop +lindex'
+
+t.test('a Cluster asks for two rights more', { buffered: true }, async (t) => {
+  const nodes = await startCluster(t)
+  const grant = (more: string) =>
+    Promise.all(nodes.map(({ client }) => client.call('ACL', 'SETUSER', 'hub', 'on', '>secret', ...rights.split(' '), ...more.split(' ')))) // prettier-ignore
+  const url = `redis+cluster://hub:secret@127.0.0.1:${nodes[0]?.port}`
+
+  await grant('+cluster|slots')
+  await refused(t, url, /'cluster\|keyslot'/)
+  await grant('+cluster|slots +cluster|keyslot')
+  const log = await open(t, url)
+  t.match(await log.append([update('a')]), { outcome: 'stored' })
+  t.strictSame(await ids(log), ['a'])
+  t.match(log.health(), { ok: true })
+})
+
 t.test(
   'a user needs the rights that docs/cluster.md lists, and no others',
   { buffered: true },
   async (t) => {
     const server = await RedisServer.start(t)
-    const rights =
-      '~{mercure}:* -@all +eval +evalsha +script|load +role +info +config|get +ping +wait +select +client|setname ' +
-      '+type +time +get +set +pexpire +del +hget +hmget +hset +hsetnx +hdel +hlen +xadd +xread +xrange +xrevrange +xlen +xdel +xtrim +zadd +zrem +zcard +zrangebyscore +zrangebylex +rpush +lpop +lindex'
     await server.client.call('ACL', 'SETUSER', 'hub', 'on', '>secret', ...rights.split(' ')) // prettier-ignore
     const warnings: string[] = []
     const url = `redis://hub:secret@127.0.0.1:${server.port}/0`
