@@ -128,10 +128,24 @@ export class Authenticator {
     }
   }
 
+  /**
+   * The same as far as it is known at once: a token that is remembered, or nobody in particular. Undefined:
+   * `authenticate` finds out, or tells why not; nothing is reported before.
+   */
+  recognise(presented: Presented): Identity | undefined {
+    try {
+      const token = this.#tokenOf(presented)
+      if (token === undefined) return anonymous
+      return this.recall(this.#cache.keyOf(token, presented))
+    } catch {
+      return undefined
+    }
+  }
+
   /** Under what a token is remembered, for `recall`; undefined when the `Authorization` line holds none. */
   keyOf(line: string, purpose: Purpose): string | undefined {
     try {
-      return TokenCache.keyOf(readHeader([line]), purpose)
+      return this.#cache.keyOf(readHeader([line]), purpose)
     } catch {
       return undefined
     }
@@ -168,17 +182,22 @@ export class Authenticator {
   }
 
   #identify(presented: Presented): Identity | Promise<Identity> {
+    const token = this.#tokenOf(presented)
+    return token === undefined ? anonymous : this.#identifyToken(token, purposeOf(presented))
+  }
+
+  /** The token to be verified; undefined for who may come without, and does. */
+  #tokenOf(presented: Presented): string | undefined {
     const mayBeAnonymous = this.#options.anonymous && presented.role === 'subscriber'
-    if (mayBeAnonymous && !this.hasKeys('subscriber')) return anonymous // nothing could be verified anyway
+    if (mayBeAnonymous && !this.hasKeys('subscriber')) return undefined // nothing could be verified anyway
 
     const token = readToken(presented, this.#rules)
-    if (token !== undefined) return this.#identifyToken(token, purposeOf(presented))
-    if (mayBeAnonymous) return anonymous
-    throw missingToken()
+    if (token === undefined && !mayBeAnonymous) throw missingToken()
+    return token
   }
 
   #identifyToken(token: string, purpose: Purpose): Identity | Promise<Identity> {
-    const key = TokenCache.keyOf(token, purpose)
+    const key = this.#cache.keyOf(token, purpose)
     return (
       this.#cache.get(key, this.#now()) ??
       this.#pending.get(key) ??

@@ -10,7 +10,7 @@ export const maxCachedBytes = 64 * 1024 * 1024
 /**
  * Tokens that were verified, so that a publisher pays for its signature once.
  *
- * Keyed by hash, so no token stays in memory. An entry counts until the token expires or its
+ * Keyed by hash, so no token but the latest stays in memory. An entry counts until the token expires or its
  * issuer's keys change, whichever is first. Refused tokens are not remembered: there is no end of them.
  */
 export class TokenCache {
@@ -19,9 +19,23 @@ export class TokenCache {
     maxSize: maxCachedBytes,
   })
 
+  /** The token whose key was asked for last: a crowd with one token is hashed once. */
+  #latest: (Purpose & { readonly token: string; readonly key: string }) | undefined
+
   /** The key under which a token is remembered for one purpose. */
-  static keyOf(token: string, { role, audience, hubUrl }: Purpose): string {
-    return hash('sha256', `${role}\n${audience ?? ''}\n${hubUrl}\n${token}`, 'base64url')
+  keyOf(token: string, { role, audience, hubUrl }: Purpose): string {
+    const latest = this.#latest
+    if (
+      latest?.token === token &&
+      latest.role === role &&
+      latest.audience === audience &&
+      latest.hubUrl === hubUrl
+    )
+      return latest.key
+    const text = `${role}\n${audience ?? ''}\n${hubUrl}\n${token}`
+    const key = hash('sha256', text, 'base64url')
+    this.#latest = { token, role, audience, hubUrl, key }
+    return key
   }
 
   get(key: string, nowMs: number): Identity | undefined {
@@ -47,6 +61,7 @@ export class TokenCache {
   }
 
   clear(): void {
+    this.#latest = undefined
     this.#entries.clear()
   }
 }

@@ -6,6 +6,15 @@ export interface AllowedOrigins {
   allows(origin: string): boolean
 }
 
+export interface CorsOptions {
+  /** Origins that may read answers across origins; absent: none, and no CORS fields at all. */
+  readonly corsOrigins?: AllowedOrigins | undefined
+  /** Requests of protocol 0.x are served too. */
+  readonly speaksLegacy: boolean
+}
+
+type Fields = Record<string, string>
+
 const methods = new Set(['GET', 'HEAD', 'POST', 'QUERY'])
 const requestHeaders = new Set([
   'authorization',
@@ -30,13 +39,19 @@ export class Cors {
     this.#exposed = [...exposed, ...(speaksLegacy ? legacyExposed : [])].join(', ')
   }
 
-  /** Sets the fields of an actual response. */
-  allow(request: FastifyRequest, reply: FastifyReply): void {
-    void reply.header('vary', 'Origin')
-    const { origin } = request.headers
-    if (origin === undefined || !this.#origins.allows(origin)) return
-    this.#permit(reply, origin)
-    void reply.header('access-control-expose-headers', this.#exposed)
+  /** Cross-origin reading as the options have it; undefined when nobody may. */
+  static of({ corsOrigins, speaksLegacy }: CorsOptions): Cors | undefined {
+    return corsOrigins === undefined ? undefined : new Cors(corsOrigins, speaksLegacy)
+  }
+
+  /** The fields of an actual response. */
+  fieldsFor(origin: string | undefined): Fields {
+    if (origin === undefined || !this.#origins.allows(origin)) return { vary: 'Origin' }
+    return {
+      vary: 'Origin',
+      ...this.#permit(origin),
+      'access-control-expose-headers': this.#exposed,
+    }
   }
 
   /** Answers a preflight: 204, with the permission it asked for or without any. */
@@ -56,20 +71,20 @@ export class Cors {
       methods.has(method) &&
       wanted.every((name) => requestHeaders.has(name))
     if (isGranted) {
-      this.#permit(reply, origin)
+      void reply.headers(this.#permit(origin))
       void reply.header('access-control-allow-methods', method)
       if (wanted.length > 0) void reply.header('access-control-allow-headers', wanted.join(', '))
     }
     void reply.send()
   }
 
-  #permit(reply: FastifyReply, origin: string): void {
-    if (this.#origins.allowsAny) {
-      void reply.header('access-control-allow-origin', '*')
-      return
-    }
-    void reply.header('access-control-allow-origin', origin)
-    void reply.header('access-control-allow-credentials', 'true')
+  #permit(origin: string): Fields {
+    return this.#origins.allowsAny
+      ? { 'access-control-allow-origin': '*' }
+      : {
+          'access-control-allow-origin': origin,
+          'access-control-allow-credentials': 'true',
+        }
   }
 }
 

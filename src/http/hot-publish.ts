@@ -9,6 +9,7 @@ import { mediaTypeOf } from './idempotency.ts'
 import { type PluginOptions, securityHeaders } from './plugin.ts'
 import { draftOf, formType } from './publish.ts'
 import { parseForm } from './form.ts'
+import { harmless, isUsual } from './usual.ts'
 
 /** Whose request this is, as far as it is the same as the one before on its connection. */
 interface Known {
@@ -20,27 +21,7 @@ interface Known {
 const plainText = { 'content-type': 'text/plain; charset=utf-8' }
 
 /** Fields that change nothing about a publish, or that are read here. With any other one the framework takes it. */
-const harmless = new Set([
-  'accept',
-  'accept-encoding',
-  'accept-language',
-  'authorization',
-  'connection',
-  'content-length',
-  'content-type',
-  'forwarded',
-  'host',
-  'traceparent',
-  'tracestate',
-  'user-agent',
-  'via',
-  'x-forwarded-for',
-  'x-forwarded-host',
-  'x-forwarded-port',
-  'x-forwarded-proto',
-  'x-real-ip',
-  'x-request-id',
-])
+const fields: ReadonlySet<string> = new Set([...harmless, 'content-length', 'content-type'])
 
 /**
  * The short way of a publish: a form, sent with a token that was verified before.
@@ -74,7 +55,7 @@ export class HotPublish {
   take(request: IncomingMessage, response: ServerResponse): boolean {
     if (request.method !== 'POST' || request.url !== hubPath || this.#isClosed) return false
     if (response.socket === null) return false // it stands behind another one, which may become a stream
-    if (!isUsual(request) || !this.#fits(request)) return false
+    if (!isUsual(request, fields) || !isForm(request) || !this.#fits(request)) return false
     const urls = this.#urls.resolve(request)
     const identity = urls.isMisdirected ? undefined : this.#recall(request, urls)
     if (identity === undefined || identity.protocol === '0.x') return false // that has other refusals
@@ -121,23 +102,8 @@ export class HotPublish {
   }
 }
 
-function isUsual({ rawHeaders, headers, httpVersion }: IncomingMessage): boolean {
-  let hosts = 0
-  let tokens = 0
-  for (let i = 0; i < rawHeaders.length; i += 2) {
-    const name = (rawHeaders[i] as string).toLowerCase()
-    if (!harmless.has(name)) return false
-    if (name === 'host') hosts++
-    else if (name === 'authorization') tokens++
-  }
-  const { connection, 'content-type': type = '' } = headers
-  return (
-    hosts === 1 &&
-    tokens === 1 &&
-    httpVersion === '1.1' &&
-    (type === formType || mediaTypeOf(type) === formType) &&
-    (connection === undefined || connection === 'keep-alive')
-  )
+function isForm({ headers: { 'content-type': type = '' } }: IncomingMessage): boolean {
+  return type === formType || mediaTypeOf(type) === formType
 }
 
 /** Calls back with the body, one character per byte. A client that goes away in the middle is not called back for. */

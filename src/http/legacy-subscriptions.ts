@@ -47,7 +47,7 @@ export async function legacySubscriptions(
 /** The request's target, which tokens name with its query; a token in the query is no part of it. */
 function targetOf(request: FastifyRequest): string {
   const [path = ''] = (request.raw.url ?? '').split('?', 1)
-  const rest = queryOf(request)
+  const rest = queryOf(request.raw)
     .split('&')
     .filter((pair) => !isToken(pair))
     .join('&')

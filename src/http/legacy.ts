@@ -1,4 +1,5 @@
-import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { IncomingMessage } from 'node:http'
+import type { FastifyReply } from 'fastify'
 import type { Presented, Protocol } from '../auth/authenticator.ts'
 import { errors, type HubError } from '../protocol/errors.ts'
 import { compileSelector } from '../protocol/legacy/selector.ts'
@@ -45,7 +46,7 @@ export function setLegacyCursor(reply: FastifyReply, requested: string, fieldVal
 
 /** What the query of a request says about who asks, and in which protocol. */
 export function legacyCredentialsOf(
-  request: FastifyRequest,
+  request: IncomingMessage,
 ): Pick<Presented, 'queryTokens' | 'isLegacy'> {
   const text = queryOf(request)
   if (!/topic|authorization|%/.test(text)) return {}
@@ -66,8 +67,7 @@ function formOf(text: string): Form {
 }
 
 /** The query component of a request's target. */
-export function queryOf(request: FastifyRequest): string {
-  const url = request.raw.url ?? ''
+export function queryOf({ url = '' }: IncomingMessage): string {
   const start = url.indexOf('?')
   return start < 0 ? '' : url.slice(start + 1)
 }

@@ -37,7 +37,16 @@ export function letGo(socket: Socket, response: ServerResponse): void {
     for (const listener of socket.listeners(event))
       if (serverListeners.has(listener.name)) socket.off(event, listener as () => void)
   socket.on('error', ignore) // until the stream has a listener of its own
-  setImmediate(() => release(socket, parser)) // not within one of the parser's own callbacks
+  if (leaving.push({ socket, parser }) === 1) setImmediate(releaseAll)
+}
+
+/** Connections whose parser is let go at the end of the turn: not within one of its own callbacks. */
+let leaving: { readonly socket: Socket; readonly parser: Parser }[] = []
+
+function releaseAll(): void {
+  const those = leaving
+  leaving = []
+  for (const { socket, parser } of those) release(socket, parser)
 }
 
 function release(socket: Socket, parser: Parser): void {

@@ -3,7 +3,7 @@ import type { Authenticator, Identity } from '../auth/authenticator.ts'
 import type { Hub } from '../hub/hub.ts'
 import { HubError } from '../protocol/errors.ts'
 import { hubPath } from '../protocol/reserved.ts'
-import { type AllowedOrigins, Cors } from './cors.ts'
+import { Cors, type CorsOptions } from './cors.ts'
 import { asHubError, sendError } from './errors.ts'
 import type { FileLimit } from './file-limit.ts'
 import {
@@ -13,27 +13,24 @@ import {
   metadataPath,
   misdirected,
 } from './hub-urls.ts'
-import { isLegacyRequest, legacyCredentialsOf } from './legacy.ts'
+import { isLegacyRequest } from './legacy.ts'
 import { legacySubscriptions } from './legacy-subscriptions.ts'
 import { metadataDocument } from './metadata.ts'
 import type { RequestKind } from './metrics.ts'
+import { linesOf, presentedBy } from './presented.ts'
 import { publish } from './publish.ts'
 import type { RateKeeper } from './publish-rates.ts'
 import { subscribe } from './subscribe.ts'
 import { subscriptions } from './subscriptions.ts'
 import { subscriptionsPath } from '../protocol/subscription.ts'
 
-export interface PluginOptions extends HubUrlOptions {
+export interface PluginOptions extends HubUrlOptions, CorsOptions {
   readonly hub: Hub
   readonly authenticator: Authenticator
   readonly anonymous: boolean
-  /** Requests of protocol 0.x are served too. */
-  readonly speaksLegacy: boolean
   readonly subscriptions: boolean
   readonly cookieName: string
   readonly authorizationServers: readonly string[]
-  /** Origins that may read answers across origins; absent: none, and no CORS fields at all. */
-  readonly corsOrigins?: AllowedOrigins | undefined
   /** Bytes that a publish or QUERY body may have. */
   readonly maxRequestBodyBytes: number
   /** How long an `Idempotency-Key` is remembered; 0 for not at all. */
@@ -77,11 +74,7 @@ export const securityHeaders = {
 export async function mercure(app: FastifyInstance, options: PluginOptions): Promise<void> {
   const { hub, authenticator } = options
   const urls = new HubUrlResolver(options)
-  const cors =
-    options.corsOrigins === undefined
-      ? undefined
-      : new Cors(options.corsOrigins, options.speaksLegacy)
-  const maySubscribe = options.anonymous || authenticator.hasKeys('subscriber')
+  const cors = Cors.of(options)
   const mayPublish = authenticator.hasKeys('publisher')
   const hasMetadata = authenticator.hasIssuers
 
@@ -99,10 +92,10 @@ export async function mercure(app: FastifyInstance, options: PluginOptions): Pro
 
   app.addHook('onRequest', (request, reply, done) => {
     void reply.headers(securityHeaders)
-    cors?.allow(request, reply)
+    if (cors !== undefined) void reply.headers(cors.fieldsFor(request.headers.origin))
     const known = { urls: urls.resolve(request.raw), identity: undefined }
     request.mercure = known
-    if (linesOf(request, 'host').length > 1)
+    if (linesOf(request.raw, 'host').length > 1)
       return done(new HubError('invalid_request', 'there must be one Host header'))
     done(known.urls.isMisdirected ? misdirected() : undefined)
   })
@@ -137,7 +130,7 @@ export async function mercure(app: FastifyInstance, options: PluginOptions): Pro
     done: (error?: Error) => void,
   ) => {
     try {
-      const identity = authenticator.authenticate(presentedBy(request))
+      const identity = authenticator.authenticate(shownBy(request))
       if (!(identity instanceof Promise)) {
         if (request.mercure !== null) request.mercure.identity = identity
         return done()
@@ -165,26 +158,13 @@ export async function mercure(app: FastifyInstance, options: PluginOptions): Pro
     else done(refusal)
   }
 
-  function presentedBy(request: FastifyRequest) {
-    const { origin, hubUrl, audience } = urlsOf(request)
-    return {
-      ...(options.speaksLegacy ? legacyCredentialsOf(request) : {}),
-      role: request.method === 'POST' ? ('publisher' as const) : ('subscriber' as const),
-      authorization: linesOf(request, 'authorization'),
-      cookie: request.headers.cookie,
-      isUnsafe: request.method === 'POST',
-      origin: request.headers.origin,
-      referer: request.headers.referer,
-      ownOrigin: origin,
-      hubUrl,
-      audience,
-    }
-  }
+  const shownBy = (request: FastifyRequest) =>
+    presentedBy(request.raw, urlsOf(request), options.speaksLegacy)
 
   /** Also asked of requests that were refused, so by a token that nobody has verified. */
   function isLegacy(request: FastifyRequest): boolean {
     if (!options.speaksLegacy) return false
-    const presented = presentedBy(request)
+    const presented = shownBy(request)
     const protocol = request.mercure?.identity?.protocol ?? authenticator.protocolOf(presented)
     return isLegacyRequest(protocol, presented.isLegacy === true)
   }
@@ -196,11 +176,11 @@ export async function mercure(app: FastifyInstance, options: PluginOptions): Pro
   }
 
   const hubMethods = [
-    ...(maySubscribe ? ['GET', 'HEAD', 'QUERY'] : []),
+    ...(maySubscribe(options) ? ['GET', 'HEAD', 'QUERY'] : []),
     ...(mayPublish ? ['POST'] : []),
   ]
 
-  if (maySubscribe)
+  if (maySubscribe(options))
     app.route({
       method: ['GET', 'HEAD', 'QUERY'],
       url: hubPath,
@@ -297,6 +277,11 @@ export async function mercure(app: FastifyInstance, options: PluginOptions): Pro
   }
 }
 
+/** Whether anybody can subscribe at all. */
+export function maySubscribe({ anonymous, authenticator }: PluginOptions): boolean {
+  return anonymous || authenticator.hasKeys('subscriber')
+}
+
 /** What a request on the hub's URL is for, by its method. */
 function kindOf({ method, routeOptions }: FastifyRequest): RequestKind {
   if (routeOptions.url !== hubPath) return 'other'
@@ -314,14 +299,4 @@ function readAsForm(request: FastifyRequest, _reply: FastifyReply, done: () => v
   if (request.method === 'QUERY')
     request.raw.headers['content-type'] = 'application/x-www-form-urlencoded'
   done()
-}
-
-/** All lines of a field: Node keeps the first of some and joins others. */
-function linesOf(request: FastifyRequest, name: string): string[] {
-  const { rawHeaders } = request.raw
-  const lines: string[] = []
-  for (let i = 0; i < rawHeaders.length; i += 2)
-    if (rawHeaders[i]?.length === name.length && rawHeaders[i]?.toLowerCase() === name)
-      lines.push(rawHeaders[i + 1] ?? '')
-  return lines
 }

@@ -5,6 +5,7 @@ import { HubError } from '../protocol/errors.ts'
 import { asHubError, sendError } from './errors.ts'
 import { health, healthOf } from './health.ts'
 import { HotPublish } from './hot-publish.ts'
+import { HotSubscribe } from './hot-subscribe.ts'
 import { HubUrlResolver } from './hub-urls.ts'
 import { type PageOptions, page } from './page.ts'
 import { mercure, type PluginOptions, securityHeaders } from './plugin.ts'
@@ -44,21 +45,32 @@ export function hubServer(options: ServerOptions): FastifyInstance {
   health(app, healthOf(options.hub, options.files))
   options.files?.guard(app.server)
   void app.register(mercure, options)
-  takeFirst(app, new HotPublish(options, new HubUrlResolver(options)))
-  if (options.page !== undefined)
-    void app.register(page, { ...options.page, urls: new HubUrlResolver(options) })
+  const urls = new HubUrlResolver(options)
+  takeFirst(app, (framework) => [
+    new HotPublish(options, urls),
+    new HotSubscribe(options, urls, framework),
+  ])
+  if (options.page !== undefined) void app.register(page, { ...options.page, urls })
   return app
 }
 
-/** Usual publishes are taken before the framework looks at them. */
-function takeFirst(app: FastifyInstance, hot: HotPublish): void {
-  const framework = app.server.listeners('request') as RequestListener[]
+/** Usual publishes and subscribers are taken before the framework looks at them. */
+function takeFirst(
+  app: FastifyInstance,
+  shortWays: (framework: RequestListener) => readonly (HotPublish | HotSubscribe)[],
+): void {
+  const listeners = app.server.listeners('request') as RequestListener[]
+  const framework: RequestListener = (request, response) => {
+    for (const listener of listeners) listener(request, response)
+  }
+  const short = shortWays(framework)
   app.server.removeAllListeners('request')
   app.server.on('request', (request, response) => {
-    if (!hot.take(request, response)) for (const listener of framework) listener(request, response)
+    for (const way of short) if (way.take(request, response)) return
+    framework(request, response)
   })
   app.addHook('preClose', (done) => {
-    hot.close()
+    for (const way of short) way.close()
     done()
   })
 }

@@ -35,15 +35,25 @@ export function openWire(
   return new SocketWire(socket, framing, headBytes(head, framing))
 }
 
+/** The head made last, which is the next one too while a crowd arrives. */
+let latest: { head: Head; framing: Framing; date: string; bytes: Buffer } | undefined
+
 /** The response's head; it travels in one packet with the first bytes of the stream. */
 function headBytes(head: Head, framing: Framing): Buffer {
+  const date = dateField()
+  if (latest?.head !== head || latest.framing !== framing || latest.date !== date)
+    latest = { head, framing, date, bytes: encodeHead(head, framing, date) }
+  return latest.bytes
+}
+
+function encodeHead(head: Head, framing: Framing, date: string): Buffer {
   let text = 'HTTP/1.1 200 OK\r\n'
   for (const name in head) {
     const value = head[name]
     if (Array.isArray(value)) for (const one of value) text += `${name}: ${one}\r\n`
     else if (value !== undefined) text += `${name}: ${value}\r\n`
   }
-  text += `date: ${dateField()}\r\n`
+  text += `date: ${date}\r\n`
   text +=
     framing === 'chunked'
       ? 'connection: keep-alive\r\ntransfer-encoding: chunked\r\n\r\n'

@@ -67,6 +67,11 @@ export class ClusterSeats implements SeatKeeper {
     return undefined
   }
 
+  takeNow(seat: Seat): boolean {
+    for (const _ of this.#talliesOf(seat)) return false
+    return this.#own.takeNow(seat)
+  }
+
   leave(seat: Seat): void {
     this.#own.leave(seat)
     for (const { tally } of this.#talliesOf(seat)) tally.leave()

@@ -91,6 +91,7 @@ export class Hub implements Host {
   readonly #pulse: Pulse
   readonly #seats: SeatKeeper
   readonly #subscribers = new Set<Subscriber>()
+  #latestInterest: Interest | undefined
   readonly #audit: NodeJS.Timeout
   readonly #liveness: Liveness
   readonly #cursors: Cursors
@@ -255,6 +256,11 @@ export class Hub implements Host {
     return shuttingDown()
   }
 
+  /** Takes a seat where that needs no waiting; false takes none, and `seat` says why. */
+  seatNow(seat: Seat): boolean {
+    return !this.#isDraining && this.#seats.takeNow(seat)
+  }
+
   /** Gives back the seat of a stream that did not open after all. */
   unseat(seat: Seat): void {
     this.#seats.leave(seat)
@@ -265,7 +271,7 @@ export class Hub implements Host {
     const { start, expiresAtMs } = subscription
     const end = this.#lifeOf(expiresAtMs)
     const subscriber = new Subscriber(wire, this, {
-      interest: new Interest(subscription.matchers, subscription.grants, subscription.isPlain),
+      interest: this.#interestOf(subscription),
       position: start?.position ?? this.#log.head,
       maxPendingBytes: this.#options.subscriberBufferBytes,
       endAtMs: end.atMs,
@@ -284,6 +290,14 @@ export class Hub implements Host {
     this.#pulse.watch(subscriber)
     this.#replays.resume(subscriber)
     return subscriber
+  }
+
+  /** The interest of the stream before, if it asked for the very same and may have it: a crowd shares one from the start. */
+  #interestOf({ matchers, grants, isPlain = false }: Subscription): Interest {
+    const latest = this.#latestInterest
+    if (latest?.matchers === matchers && latest.grants === grants && latest.isPlain === isPlain)
+      return latest
+    return (this.#latestInterest = new Interest(matchers, grants, isPlain))
   }
 
   #lifeOf(expiresAtMs: number | undefined): { atMs: number; reason: 'expired' | 'rotated' } {

@@ -41,12 +41,15 @@ export class Pacing {
    */
   enter(go: () => void, isGone: () => boolean): boolean {
     if (this.isFull) return false
-    if (this.#waiting.length > 0 || this.#begun >= streamsPerTurn)
-      this.#waiting.push({ go, isGone })
-    else {
-      this.#begun++
-      go()
-    }
+    if (this.enterNow()) go()
+    else this.#waiting.push({ go, isGone })
+    return true
+  }
+
+  /** Begins a stream now if nobody waits and the turn has room for one; false changes nothing. */
+  enterNow(): boolean {
+    if (this.#waiting.length > 0 || this.#begun >= streamsPerTurn) return false
+    this.#begun++
     this.#schedule()
     return true
   }

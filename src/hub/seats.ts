@@ -23,6 +23,8 @@ export interface SeatCounts {
 export interface SeatKeeper {
   /** Takes a seat for a stream that is about to open, or says why it cannot have one. */
   take(seat: Seat): HubError | undefined | Promise<HubError | undefined>
+  /** Takes a seat where that needs no waiting; false when it does, or when there is none, and `take` says which. */
+  takeNow(seat: Seat): boolean
   /** Gives a seat back that was taken. */
   leave(seat: Seat): void
   /** Whether one could be taken now, without taking it. */
@@ -54,6 +56,10 @@ export class Seats implements SeatKeeper {
     const refusal = this.refusal(seat)
     if (refusal === undefined) this.#count(seat, 1)
     return refusal
+  }
+
+  takeNow(seat: Seat): boolean {
+    return this.take(seat) === undefined
   }
 
   leave(seat: Seat): void {

@@ -101,6 +101,7 @@ export function asChunk(parts: readonly Buffer[]): Buffer {
 
 /** Bytes that do not come from the log (a head, a heartbeat, a gap event), framed for the wire. */
 export function framed(text: string | Buffer, framing: Framing): Buffer {
-  const bytes = typeof text === 'string' ? Buffer.from(text) : text
-  return framing === 'chunked' ? asChunk([bytes]) : bytes
+  if (typeof text !== 'string') return framing === 'chunked' ? asChunk([text]) : text
+  if (framing === 'plain') return Buffer.from(text)
+  return Buffer.from(`${Buffer.byteLength(text).toString(16)}\r\n${text}\r\n`)
 }

@@ -20,6 +20,10 @@ export class SharedSeats implements SeatKeeper {
     return this.#isLimited ? this.#ask(seat, true) : undefined
   }
 
+  takeNow(): boolean {
+    return !this.#isLimited
+  }
+
   refusal(seat: Seat): Promise<HubError | undefined> | undefined {
     return this.#isLimited ? this.#ask(seat, false) : undefined
   }
