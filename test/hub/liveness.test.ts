@@ -1,5 +1,6 @@
 import t from 'tap'
 import { Dispatcher } from '../../src/hub/dispatcher.ts'
+import { Liveness } from '../../src/hub/liveness.ts'
 import { MemoryLog } from '../../src/log/memory.ts'
 import { Grants } from '../../src/protocol/grants.ts'
 import { compileMatcher } from '../../src/protocol/matcher.ts'
@@ -53,4 +54,17 @@ t.test('a probe comes through in the midst of a long pass', async (t) => {
   await over
   t.equal(served, members)
   dispatcher.close()
+})
+
+t.test('who asks is answered from the last probe, and waits for none', async (t) => {
+  const asked: (() => void)[] = []
+  const liveness = new Liveness((answered) => asked.push(answered))
+  t.teardown(() => liveness.close())
+
+  const first = liveness.isLive()
+  asked.shift()?.()
+
+  t.equal(await first, true)
+  t.equal(await liveness.isLive(), true)
+  t.strictSame(asked, [])
 })
