@@ -3,17 +3,19 @@ import type { Retention } from '../../src/log/log.ts'
 import { RedisLog, type RedisOptions } from '../../src/log/redis.ts'
 import {
   type RedisServer,
+  moveSlot,
   replicaInCluster,
   startCluster,
-  startSentinel,
+  startSentinels,
 } from '../fixtures/redis.ts'
 import { until } from '../fixtures/until.ts'
 import { logContract, readAll, unlimited, update } from './contract.ts'
 
 t.jobs = 3
 
-const [nodes, pair] = await Promise.all([startCluster(t), startSentinel(t)])
-const sentinelUrl = ({ port }: RedisServer) => `redis+sentinel://127.0.0.1:${port}/0?name=mymaster`
+const [nodes, pair] = await Promise.all([startCluster(t), startSentinels(t, 1)])
+const sentinelUrl = (sentinel: RedisServer | undefined) =>
+  `redis+sentinel://127.0.0.1:${sentinel?.port}/0?name=mymaster`
 let prefixes = 0
 
 async function open(
@@ -30,9 +32,10 @@ async function open(
 const opener = (base: string) => (t: Test, retention?: Partial<Retention>) =>
   open(t, `${base}&prefix=p${++prefixes}`, retention)
 
-/** The node that serves a key. */
-async function nodeOf(key: string): Promise<RedisServer> {
-  for (const node of nodes) if ((await node.client.exists(key).catch(() => -1)) !== -1) return node
+/** The node of a Cluster that serves a key. */
+async function nodeOf(key: string, cluster = nodes): Promise<RedisServer> {
+  for (const node of cluster)
+    if ((await node.client.exists(key).catch(() => -1)) !== -1) return node
   throw new Error('no node serves it')
 }
 
@@ -123,21 +126,49 @@ t.test('a Cluster of three nodes', { buffered: true }, async (t) => {
   })
 })
 
+t.test(
+  'the slot of the history moves to another node of a Cluster, under writes',
+  { buffered: true },
+  async (t) => {
+    const cluster = await startCluster(t)
+    const from = await nodeOf('{mercure}', cluster)
+    const to = cluster.find((node) => node !== from) as RedisServer
+    const log = await open(t, `redis+cluster://127.0.0.1:${from.port}`)
+    const follower = await open(t, `redis+cluster://127.0.0.1:${to.port}`)
+    const writer = writing(t, log)
+    await writer.more(100)
+
+    await moveSlot('{mercure}', from, to, cluster)
+    await writer.more(100)
+
+    await holdsAll(t, log, await writer.end())
+    await until(() => follower.head === log.head)
+    t.strictSame(await ids(follower), await ids(log))
+    t.equal(log.stats().resets, 0)
+    t.strictSame(await from.client.keys('*'), [])
+  },
+)
+
 t.test('a primary that Sentinel names, with a replica', { buffered: true }, async (t) => {
-  logContract(t, opener(sentinelUrl(pair.sentinel)))
+  logContract(t, opener(sentinelUrl(pair.sentinels[0])))
 })
 
 t.test(
   'SENTINEL FAILOVER takes nothing back, and writing goes on by itself',
   { buffered: true },
   async (t) => {
-    const { sentinel, replica } = await startSentinel(t)
+    const {
+      replica,
+      sentinels: [sentinel],
+    } = await startSentinels(t, 1)
     const log = await open(t, `${sentinelUrl(sentinel)}&prefix=planned`)
     const follower = await open(t, `${sentinelUrl(sentinel)}&prefix=planned`)
     const writer = writing(t, log)
     await writer.more(100)
 
-    await until(() => isAccepted(sentinel.client.call('SENTINEL', 'FAILOVER', 'mymaster')))
+    await until(() =>
+      isAccepted((sentinel as RedisServer).client.call('SENTINEL', 'FAILOVER', 'mymaster')),
+    )
     await until(async () => (await replica.client.info('replication')).includes('role:master'))
     await writer.more(300)
     await holdsAll(t, log, await writer.end())
@@ -152,19 +183,22 @@ t.test(
 )
 
 t.test(
-  'when the primary that Sentinel names is killed, writing goes on by itself',
+  'a primary is killed, and the Sentinel that was named: the others are found, and writing goes on',
   { buffered: true },
   async (t) => {
-    const { primary, sentinel, replica } = await startSentinel(t)
-    const log = await open(t, sentinelUrl(sentinel))
+    const { primary, sentinels, replica } = await startSentinels(t, 3)
+    const [named, ...others] = sentinels
+    const log = await open(t, sentinelUrl(named))
     const writer = writing(t, log)
     await writer.more(100)
 
+    await named?.kill()
     await primary.kill()
     await until(async () => (await replica.client.info('replication')).includes('role:master'))
     await writer.more(100)
     await primary.start() // as its service manager would; Sentinel makes it a replica
     await writer.more(100)
     await holdsAll(t, log, await writer.end())
+    t.equal(others.length, 2)
   },
 )
