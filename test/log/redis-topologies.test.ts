@@ -187,7 +187,7 @@ t.test(
   { buffered: true },
   async (t) => {
     const { primary, sentinels, replica } = await startSentinels(t, 3)
-    const [named, ...others] = sentinels
+    const [named] = sentinels
     const log = await open(t, sentinelUrl(named))
     const writer = writing(t, log)
     await writer.more(100)
@@ -199,6 +199,5 @@ t.test(
     await primary.start() // as its service manager would; Sentinel makes it a replica
     await writer.more(100)
     await holdsAll(t, log, await writer.end())
-    t.equal(others.length, 2)
   },
 )
