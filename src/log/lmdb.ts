@@ -1,13 +1,12 @@
 import { randomUUID } from 'node:crypto'
 import { HubError } from '../protocol/errors.ts'
 import type { Update } from '../protocol/update.ts'
-import { EntryCache } from './entry-cache.ts'
+import { AppendQueue } from './append-queue.ts'
 import { Gathering } from './gather.ts'
 import { type Group, planGroup, type Waiting } from './group.ts'
 import type {
   Appended,
   AppendOptions,
-  Entry,
   Log,
   LogHealth,
   LogStats,
@@ -16,22 +15,17 @@ import type {
   ReadBounds,
   Retention,
 } from './log.ts'
+import { LmdbReader } from './lmdb-read.ts'
 import { isDamage, Store } from './lmdb-store.ts'
 import { probeStore } from './lmdb-probe.ts'
 import { findDamage } from './mend/glance.ts'
 import { freeBytesAt, preparePlace, storeProblem } from './place.ts'
 import { badMark, isMarkName } from './mark.ts'
-import { isIntact, readRecord } from './record.ts'
 import { AgeClock, hasTooManyNotices, isOverSize } from './retention.ts'
 import { Siblings } from './siblings.ts'
 import type { State } from './state.ts'
 import { planTrim } from './trim.ts'
 
-/** Decoded entries that are kept at hand for the dispatcher, and for replays of the newest. */
-const cacheBytes = 32 * 1024 * 1024
-/** Publishes that may wait for the disk: entries of one flush, and bytes in all. */
-const maxGroupEntries = 1_000
-const maxWaitingBytes = 64 * 1024 * 1024
 /** A commit needs room for the pages it writes anew, also when it only trims. */
 const leastFreeBytes = 16 * 1024 * 1024
 /**
@@ -45,8 +39,6 @@ const lookMs = 1_000
 const trimSlack = 0.05
 /** Entries that a trim drops beside twice what the group before it brought. */
 const trimSlice = 500
-/** Damaged records that one page of a reader may pass by. */
-const mostLostPerPage = 10_000
 /** How long a start may look at the pages of the store. */
 const glanceMs = 300
 const damagedState =
@@ -76,18 +68,15 @@ export class LmdbLog implements Log {
   #store: Store
   readonly #retention: Retention
   readonly #siblings: Siblings
-  readonly #cache = new EntryCache(cacheBytes)
+  readonly #reader: LmdbReader
   readonly #clock = new AgeClock()
-  readonly #corrupt = new Set<number>()
-  readonly #onCorrupt: (position: number) => void
   readonly #onFlush: (ms: number) => void
   readonly #onProblem: (problem: string | undefined) => void
   readonly #gathering = new Gathering()
   readonly #wakes = new Set<() => void>()
   #timer: NodeJS.Timeout | undefined
   #state: State
-  #waiting: Waiting[] = []
-  #waitingBytes = 0
+  readonly #queue = new AppendQueue()
   /** The loop that writes groups, while it runs. */
   #writing: Promise<void> | undefined
   #isTrimDue = true
@@ -116,7 +105,12 @@ export class LmdbLog implements Log {
     this.#state = state
     this.epoch = epoch
     this.#retention = retention
-    this.#onCorrupt = options.onCorrupt ?? (() => {})
+    this.#reader = new LmdbReader({
+      store: () => this.#store,
+      state: () => this.#state,
+      refresh: () => this.#refresh(),
+      onCorrupt: options.onCorrupt ?? (() => {}),
+    })
     this.#onFlush = options.onFlush ?? (() => {})
     this.#onProblem = options.onProblem ?? (() => {})
     this.#siblings = new Siblings(directory, () => this.#refresh())
@@ -174,64 +168,15 @@ export class LmdbLog implements Log {
     if (this.#problem !== undefined) return Promise.reject(unavailable(this.#problem))
     for (const { name } of options.marks ?? [])
       if (!isMarkName(name)) return Promise.reject(badMark())
-    if (this.#waitingBytes > maxWaitingBytes)
-      return Promise.reject(
-        new HubError('unavailable', 'too many updates wait for the disk; try again later', {
-          limit: 'waiting_publishes',
-        }),
-      )
-    const bytes = updates.reduce((sum, update) => sum + update.data.length, 0)
-    this.#waitingBytes += bytes
-    return new Promise((resolve, reject) => {
-      this.#waiting.push({ updates, options, bytes, resolve, reject })
-      this.#startWriting()
-    })
+    const appended = this.#queue.wait(updates, options)
+    this.#startWriting()
+    return appended
   }
 
   read(after: number, bounds: ReadBounds): Page | Promise<Page> {
     const last = Math.min(bounds.upTo, this.#state.head)
     if (last <= after) return { entries: [], upTo: after }
-    return this.#reading(() => this.#readPage(after, last, bounds))
-  }
-
-  #readPage(after: number, last: number, bounds: ReadBounds): Page {
-    const { maxEntries, maxBytes, isPassing = false } = bounds
-    const from = Math.max(after + 1, this.#state.first)
-    const entries: Entry[] = []
-    let bytes = 0
-    let lostUpTo = Math.min(from - 1, last)
-    let readUpTo = lostUpTo
-    for (let position = from; position <= last && entries.length < maxEntries; position++) {
-      const entry = this.#cached(position) ?? this.#load(position, isPassing)
-      if (entry !== undefined) {
-        bytes += entry.update.data.length
-        if (bytes > maxBytes && entries.length > 0) break
-        entries.push(entry)
-      } else if (this.#isDroppedNotice(position)) {
-        // Notices that went before their neighbours: the next record may be far away.
-        position = Math.min(this.#store.nextPosition(position) ?? last + 1, last + 1) - 1
-      } else {
-        // A hole: a damaged record, or trimmed by another process while we read. The next page begins
-        // with it, so that its reader learns of it in its place.
-        if (entries.length > 0) break
-        if (position < this.#state.first) return this.#readPage(after, last, bounds)
-        lostUpTo = position
-        if (position - from >= mostLostPerPage) break
-      }
-      readUpTo = position
-    }
-    return {
-      entries,
-      upTo: readUpTo,
-      ...(lostUpTo <= after ? {} : { lost: { from: after + 1, to: lostUpTo } }),
-      ...(after + 1 < this.#state.noticesFrom ? { lostNotices: true } : {}),
-    }
-  }
-
-  #isDroppedNotice(position: number): boolean {
-    const { first, noticesFrom } = this.#state
-    if (position < first || position >= noticesFrom) return false
-    return this.#store.record(position) === undefined
+    return this.#reading(() => this.#reader.page(after, last, bounds))
   }
 
   locate(id: string): number | undefined | Promise<number | undefined> {
@@ -274,9 +219,9 @@ export class LmdbLog implements Log {
       bytes,
       onceKeys,
       marks,
-      corrupt: this.#corrupt.size,
-      cacheBytes: this.#cache.bytes,
-      waitingBytes: this.#waitingBytes,
+      corrupt: this.#reader.corrupt,
+      cacheBytes: this.#reader.cacheBytes,
+      waitingBytes: this.#queue.bytes,
     }
   }
 
@@ -288,25 +233,8 @@ export class LmdbLog implements Log {
     await this.#reopening
     this.#siblings.close()
     this.#wakes.clear()
-    this.#cache.clear()
+    this.#reader.forget()
     if (!this.#isBroken) await this.#store.close()
-  }
-
-  /** A notice that was dropped may still be in the cache, but nobody would know which are. */
-  #cached(position: number): Entry | undefined {
-    const entry = this.#cache.get(position)
-    const isDropped = entry?.kind !== 'update' && position < this.#state.noticesFrom
-    return isDropped ? undefined : entry
-  }
-
-  #load(position: number, isPassing: boolean): Entry | undefined {
-    const record = this.#store.record(position)
-    const entry = record === undefined ? undefined : readRecord(record, position)
-    if (entry !== undefined && !isPassing) this.#cache.put(entry)
-    // What a repair marked as lost is no news.
-    else if (record === undefined || !isIntact(record, position))
-      this.#noteCorrupt(position, record === undefined)
-    return entry
   }
 
   /**
@@ -321,28 +249,18 @@ export class LmdbLog implements Log {
     return findDamage(this.#directory, hasCrashed ? Number.POSITIVE_INFINITY : glanceMs)
   }
 
-  /** The record costs itself: counted and told once, never thrown. */
-  #noteCorrupt(position: number, isMissing: boolean): void {
-    this.#refresh()
-    const { first, noticesFrom } = this.#state
-    if (position < first || (isMissing && position < noticesFrom)) return // trimmed, maybe by another process
-    if (this.#corrupt.has(position) || this.#corrupt.size > 10_000) return
-    this.#corrupt.add(position)
-    this.#onCorrupt(position)
-  }
-
   #startWriting(): void {
     this.#writing ??= this.#write().finally(() => {
       this.#writing = undefined
-      if (this.#waiting.length > 0) this.#startWriting()
+      if (this.#queue.length > 0) this.#startWriting()
     })
   }
 
   /** Never rejects. What is to be trimmed goes in slices between the groups, more than came in with them. */
   async #write(): Promise<void> {
-    while (this.#waiting.length > 0 || (this.#isTrimDue && !this.#isClosed)) {
-      if (this.#waiting.length > 0) await this.#gathering.gather(() => this.#waiting.length)
-      const waiting = this.#takeWaiting()
+    while (this.#queue.length > 0 || (this.#isTrimDue && !this.#isClosed)) {
+      if (this.#queue.length > 0) await this.#gathering.gather(() => this.#queue.length)
+      const waiting = this.#queue.take()
       if (waiting.length > 0) await this.#writeGroup(waiting)
       const entries = waiting.reduce((sum, { updates }) => sum + updates.length, 0)
       if (this.#isTrimDue) await this.#trim(entries)
@@ -373,20 +291,6 @@ export class LmdbLog implements Log {
     }
   }
 
-  #takeWaiting(): Waiting[] {
-    let entries = 0
-    let count = 0
-    for (const { updates } of this.#waiting) {
-      entries += updates.length
-      if (entries > maxGroupEntries && count > 0) break
-      count++
-    }
-    const taken = this.#waiting.slice(0, count)
-    this.#waiting = this.#waiting.slice(count)
-    for (const { bytes } of taken) this.#waitingBytes -= bytes
-    return taken
-  }
-
   /** Plans and writes until no other process came between. What was written is durable and readable. */
   async #commit<T extends Group>(plan: (state: State) => T): Promise<T> {
     for (;;) {
@@ -394,7 +298,7 @@ export class LmdbLog implements Log {
       if (planned.writes === undefined) return planned
       if (await this.#store.commit(this.#state.revision, planned.writes)) {
         this.#setProblem(undefined)
-        for (const entry of planned.stored) this.#cache.put(entry)
+        for (const entry of planned.stored) this.#reader.keep(entry)
         this.#advance(planned.writes.state)
         this.#siblings.wake()
         return planned
