@@ -17,6 +17,7 @@ import { isLegacyRequest } from './legacy.ts'
 import { legacySubscriptions } from './legacy-subscriptions.ts'
 import { metadataDocument } from './metadata.ts'
 import type { RequestKind } from './metrics.ts'
+import { gatesOf } from './gates.ts'
 import { linesOf, presentedBy } from './presented.ts'
 import { publish } from './publish.ts'
 import type { RateKeeper } from './publish-rates.ts'
@@ -111,55 +112,9 @@ export async function mercure(app: FastifyInstance, options: PluginOptions): Pro
     sendError(request, reply, refusal, metadataUrl, isLegacy(request))
   })
 
-  /** New streams come at a pace; HEAD opens none. */
-  const paced = (request: FastifyRequest, reply: FastifyReply, done: (error?: Error) => void) => {
-    if (request.method === 'HEAD') return done()
-    const isTaken = hub.pacing.enter(done, () => reply.raw.destroyed)
-    if (!isTaken)
-      done(
-        new HubError('unavailable', 'too many subscribers wait for their turn', {
-          limit: 'waiting_streams',
-        }),
-      )
-  }
-
-  /** Runs before the body is read: who may not speak is not listened to. */
-  const authenticated = (
-    request: FastifyRequest,
-    _reply: FastifyReply,
-    done: (error?: Error) => void,
-  ) => {
-    try {
-      const identity = authenticator.authenticate(shownBy(request))
-      if (!(identity instanceof Promise)) {
-        if (request.mercure !== null) request.mercure.identity = identity
-        return done()
-      }
-      identity.then(
-        (verified) => {
-          if (request.mercure !== null) request.mercure.identity = verified
-          done()
-        },
-        (error: Error) => done(error),
-      )
-    } catch (error) {
-      done(error as Error)
-    }
-  }
-
-  /** Runs before the body is read: who publishes too fast is told so first. */
-  const unhurried = (
-    request: FastifyRequest,
-    _reply: FastifyReply,
-    done: (error?: Error) => void,
-  ) => {
-    const refusal = options.rates.take(request.mercure?.identity?.tokenHash, performance.now())
-    if (refusal instanceof Promise) refusal.then(done, done)
-    else done(refusal)
-  }
-
   const shownBy = (request: FastifyRequest) =>
     presentedBy(request.raw, urlsOf(request), options.speaksLegacy)
+  const { paced, authenticated, unhurried } = gatesOf(options, shownBy)
 
   /** Also asked of requests that were refused, so by a token that nobody has verified. */
   function isLegacy(request: FastifyRequest): boolean {

@@ -1,22 +1,23 @@
 import type { Log, LogReset } from '../log/log.ts'
 import { earliest } from '../protocol/cursor.ts'
 import { HubError } from '../protocol/errors.ts'
-import type { Grants } from '../protocol/grants.ts'
-import type { Matcher } from '../protocol/matcher.ts'
-import { type TellSubscription, tellSubscription } from '../protocol/subscription.ts'
+import { tellSubscription } from '../protocol/subscription.ts'
 import type { UpdateDraft } from '../protocol/update.ts'
 import { Interest } from '../registry/interest.ts'
 import { Intermission } from '../registry/intermission.ts'
 import type { Wire } from '../registry/outbox.ts'
 import { Registry, type RegistryStats } from '../registry/registry.ts'
+import { Audit } from './audit.ts'
 import { ClusterSeats } from './cluster-seats.ts'
 import { Cursors, type Start } from './cursors.ts'
 import { Dispatcher } from './dispatcher.ts'
 import { drainOver } from './drain.ts'
 import { Kicks } from './kick.ts'
+import { lifeOf } from './life.ts'
 import { Liveness } from './liveness.ts'
 import { Nodes } from './nodes.ts'
 import { type HubObserver, silent } from './observer.ts'
+import type { HubOptions, Subscription } from './options.ts'
 import { OwnLines } from './own-lines.ts'
 import { Pacing } from './pacing.ts'
 import { Presence } from './presence.ts'
@@ -26,54 +27,6 @@ import { Replays } from './replay.ts'
 import { type Seat, type SeatCounts, type SeatKeeper, type SeatLimits, Seats } from './seats.ts'
 import { type CloseReason, type Host, Subscriber } from './subscriber.ts'
 
-/** Durations in milliseconds, sizes in bytes; 0 means none or no limit. */
-export interface HubOptions extends SeatLimits {
-  readonly log: Log
-  /** An idle stream gets a comment this often. */
-  readonly heartbeatMs: number
-  /** The longest life of a stream; each ends at a random moment of its last fifth. */
-  readonly writeTimeoutMs: number
-  /** A peer that takes none of its pending bytes for so long is closed as `stalled`. */
-  readonly dispatchTimeoutMs: number
-  /** Bytes that may wait for one subscriber. */
-  readonly subscriberBufferBytes: number
-  /** Bytes that one update may take on the wire: a line break of its data takes seven there. */
-  readonly maxFrameBytes: number
-  readonly registryShards: number
-  readonly matchCacheEntries: number
-  /** Whether streams carry blocks without data that move the client's cursor. */
-  readonly cursorLines: boolean
-  /** Whether the hub tells who subscribes: subscription events and the list. */
-  readonly presence?: boolean
-  /** The words in which it tells; those of protocol 1.0 when absent. */
-  readonly tellSubscription?: TellSubscription
-  /** A subscriber that comes back within it never left. */
-  readonly subscriptionGraceMs?: number
-  readonly observer?: HubObserver
-  /** Who counts streams, when others count with this hub; otherwise it counts its own. */
-  readonly seats?: SeatKeeper | undefined
-  /** Whether hubs on other machines have the same log: limits per token and address are then one for all. */
-  readonly isClustered?: boolean
-}
-
-export interface Subscription {
-  readonly matchers: readonly Matcher[]
-  readonly grants: Grants
-  /** Absent: live from now on. */
-  readonly start?: Start | undefined
-  /** When the token ends, in milliseconds since 1970; absent when there is none. */
-  readonly expiresAtMs?: number | undefined
-  readonly tokenHash?: string | undefined
-  readonly address?: string | undefined
-  /** Nothing but updates, comments and reconnection times: no cursor lines, no gap events; subscription events have no type. */
-  readonly isPlain?: boolean
-  /** Who the token says it is, for kicks and presence. */
-  readonly issuer?: string | undefined
-  readonly subject?: string | undefined
-}
-
-/** How often the registry is checked in both directions: 4 ms of work for 15,000 subscribers. */
-const auditMs = 60_000
 /**
  * The hub: publishes into the log, and follows it for its subscribers.
  *
@@ -92,7 +45,7 @@ export class Hub implements Host {
   readonly #seats: SeatKeeper
   readonly #subscribers = new Set<Subscriber>()
   #latestInterest: Interest | undefined
-  readonly #audit: NodeJS.Timeout
+  readonly #audit: Audit
   readonly #liveness: Liveness
   readonly #cursors: Cursors
   readonly #lines: OwnLines
@@ -159,7 +112,7 @@ export class Hub implements Host {
       onError: (error) => this.#observer.failed('pulse', error),
     })
     this.#liveness = new Liveness((answered) => this.#dispatcher.probe(answered))
-    this.#audit = setInterval(() => this.#auditOnce(), auditMs).unref()
+    this.#audit = new Audit(this.#registry, this.#subscribers, this.#observer)
     this.#nodes = new Nodes(options.log, {
       hasLease: options.presence === true || options.isClustered === true,
       onDead: async (id, silentMs) => {
@@ -269,7 +222,7 @@ export class Hub implements Host {
   /** Opens a stream, which has its seat, on a wire whose response head was already written. */
   subscribe(wire: Wire, subscription: Subscription): Subscriber {
     const { start, expiresAtMs } = subscription
-    const end = this.#lifeOf(expiresAtMs)
+    const end = lifeOf(this.#options.writeTimeoutMs, expiresAtMs)
     const subscriber = new Subscriber(wire, this, {
       interest: this.#interestOf(subscription),
       position: start?.position ?? this.#log.head,
@@ -298,20 +251,6 @@ export class Hub implements Host {
     if (latest?.matchers === matchers && latest.grants === grants && latest.isPlain === isPlain)
       return latest
     return (this.#latestInterest = new Interest(matchers, grants, isPlain))
-  }
-
-  #lifeOf(expiresAtMs: number | undefined): { atMs: number; reason: 'expired' | 'rotated' } {
-    const now = performance.now()
-    const { writeTimeoutMs } = this.#options
-    const rotateAt =
-      writeTimeoutMs > 0
-        ? now + writeTimeoutMs * (0.8 + 0.2 * Math.random())
-        : Number.POSITIVE_INFINITY
-    const expireAt =
-      expiresAtMs === undefined ? Number.POSITIVE_INFINITY : now + expiresAtMs - Date.now()
-    return expireAt <= rotateAt
-      ? { atMs: expireAt, reason: 'expired' }
-      : { atMs: rotateAt, reason: 'rotated' }
   }
 
   #goLive(subscriber: Subscriber): void {
@@ -440,26 +379,7 @@ export class Hub implements Host {
 
   /** Checks the registry in both directions; what does not agree is told, repaired and never thrown. */
   verify(): readonly string[] {
-    const faults = [...this.#registry.verify()]
-    for (const subscriber of this.#subscribers)
-      if ((subscriber.state === 'live') !== (subscriber.cohort !== undefined))
-        faults.push(
-          `a ${subscriber.state} subscriber ${subscriber.cohort ? 'has a' : 'has no'} cohort`,
-        )
-    if (faults.length > 0) {
-      this.#observer.mismatched(faults)
-      this.#registry.repair()
-    }
-    return faults
-  }
-
-  /** The same from time to time: a fault that nobody looks for would stay. */
-  #auditOnce(): void {
-    try {
-      this.verify()
-    } catch (error) {
-      this.#observer.failed('audit', error)
-    }
+    return this.#audit.verify()
   }
 
   /** The event loop turns, and the dispatcher delivers. The log counts for `readiness` only. */
@@ -483,7 +403,7 @@ export class Hub implements Host {
    */
   async close(drainMs = 0): Promise<void> {
     this.#isDraining = true
-    clearInterval(this.#audit)
+    this.#audit.close()
     this.#liveness.close()
     await drainOver(this.#subscribers, drainMs, (subscriber) => {
       subscriber.send(this.#lines.blockEnd(subscriber))

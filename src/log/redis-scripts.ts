@@ -1,42 +1,15 @@
 import { createHash } from 'node:crypto'
+import { longId } from './redis-keys.ts'
 
 /**
  * The scripts that run inside Redis, each one step that nobody comes between.
  *
  * A script is isolated but not rolled back: each looks at the type of every key and at all it was given
- * before its first write. Positions are the ids of the stream (`position-0`), in decimal digits.
- *
- * ```
- * {p}:state  hash    epoch, head, first, count, bytes, … of the history
- * {p}:log    stream  position-0 → t: time in ms, r: the record (record.ts, at position 0 and time 0)
- * {p}:ids    hash    id → its first position;  {p}:next: position → the next one with the same id;
- * {p}:last   hash    id → its last position, when there are several
- * {p}:marks  hash    name → value;             {p}:names: zset of the names, in byte order
- * {p}:once   hash    key → first outcome;      {p}:due: zset of the keys by the end of their window
- * {p}:notices list   positions of entries that are no updates
- * {p}:t:…    string  a batch that was stored → its outcomes, for a while
- * ```
+ * before its first write. The keys are those of `keysOf`, in its order; positions are in decimal digits.
  */
 export interface Script {
   readonly source: string
   readonly sha: string
-}
-
-/** Keys of the history, in the order in which every script takes them. */
-export function keysOf(prefix: string): readonly string[] {
-  return ['state', 'log', 'ids', 'next', 'last', 'marks', 'names', 'once', 'due', 'notices'].map(
-    (name) => `{${prefix}}:${name}`,
-  )
-}
-
-export const tokenKeyOf = (prefix: string, token: string) => `{${prefix}}:t:${token}`
-
-/** Ids longer than this are indexed by their digest. */
-const longId = 64
-
-export function idKeyOf(id: string): string {
-  if (Buffer.byteLength(id) <= longId) return id
-  return `#${createHash('sha1').update(id).digest('hex')}`
 }
 
 /** Bytes of stream node, index and expiry beside an entry's text (estimated). */

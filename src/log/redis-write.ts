@@ -20,7 +20,8 @@ import {
   type Reply,
 } from './redis-connection.ts'
 import type { RedisLink } from './redis-link.ts'
-import { append, keysOf, tokenKeyOf } from './redis-scripts.ts'
+import { keysOf, tokenKeyOf } from './redis-keys.ts'
+import { append } from './redis-scripts.ts'
 import type { Replicas } from './redis-replicas.ts'
 import type { RedisTarget } from './redis-url.ts'
 

@@ -14,12 +14,14 @@ import type {
   Retention,
 } from './log.ts'
 import { Follower, type RawEntry, readPage } from './redis-follow.ts'
+import { Arrivals } from './redis-arrivals.ts'
 import { History } from './redis-history.ts'
 import { type Connection, RedisSilence } from './redis-connection.ts'
 import { RedisLink } from './redis-link.ts'
 import { fingerprintOf } from './redis-past.ts'
 import { isFinal, redisProblem } from './redis-problem.ts'
-import { idKeyOf, keysOf, list } from './redis-scripts.ts'
+import { idKeyOf, keysOf } from './redis-keys.ts'
+import { list } from './redis-scripts.ts'
 import { Reader } from './redis-read.ts'
 import { Replicas } from './redis-replicas.ts'
 import { Trimmer } from './redis-trim.ts'
@@ -46,9 +48,6 @@ const deafMs = 3_000
 /** A problem that lasts so long is answered at once. */
 const patienceMs = 5_000
 const startWithinMs = 10_000
-/** How long a publisher waits for the entries of other hubs before its own; then they are fetched. */
-const nearMs = 50
-const farMs = 2_000
 const fetchBytes = 4 * 1024 * 1024
 
 /**
@@ -70,9 +69,12 @@ export class RedisLog implements Log {
   readonly #replicas: Replicas
   readonly #reader: Reader
   readonly #wakes = new Set<() => void>()
+  readonly #arrivals = new Arrivals({
+    isThere: (position) => this.head >= position || this.#isClosed,
+    fetch: (position) => this.#fetch(position),
+  })
   readonly #resets = new Set<(reset: LogReset) => void>()
   readonly #timer: NodeJS.Timeout
-  #arrivals: (() => void)[] = []
   #isTicking = false
   #problem: string | undefined
   #brokenSinceMs = 0
@@ -186,7 +188,7 @@ export class RedisLog implements Log {
     if (this.#problem !== undefined && performance.now() - this.#brokenSinceMs > patienceMs)
       throw unavailable(this.#problem)
     const appended = await this.#writer.append(updates, options)
-    if ('position' in appended) await this.#arrived(appended.position)
+    if ('position' in appended) await this.#arrivals.upTo(appended.position)
     return appended
   }
 
@@ -219,7 +221,7 @@ export class RedisLog implements Log {
   }
 
   catchUp(position: number): Promise<void> {
-    return this.#arrived(position)
+    return this.#arrivals.upTo(position)
   }
 
   onAdvance(wake: () => void): () => void {
@@ -309,30 +311,8 @@ export class RedisLog implements Log {
   }
 
   #arrive(): void {
-    const arrivals = this.#arrivals
-    this.#arrivals = []
-    for (const arrival of arrivals) arrival()
+    this.#arrivals.arrive()
     for (const wake of this.#wakes) wake()
-  }
-
-  /** What was appended is readable when `append` resolves, unless Redis went away in between. */
-  async #arrived(position: number): Promise<void> {
-    const deadline = performance.now() + farMs
-    while (this.head < position && performance.now() < deadline && !this.#isClosed) {
-      await this.#arrival()
-      if (this.head < position) await this.#fetch(position)
-    }
-  }
-
-  /** Resolves when entries came, or none for a moment. */
-  #arrival(): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, nearMs)
-      this.#arrivals.push(() => {
-        clearTimeout(timer)
-        resolve()
-      })
-    })
   }
 
   /** Asks for entries that the follower has not brought. Never rejects. */
