@@ -13,18 +13,19 @@ const costly = [
 ]
 /** prom-client's own histogram of the event loop is replaced below; this is as good as never. */
 const neverMs = 3_600_000
-/** How often the event loop's lag is measured: while it is busy, and at most while it is not. */
+/** How often the event loop's lag is measured: while it is busy, and while it does nothing. */
 const busyMs = 10
 const idleMs = 1_000
-/** A loop that works less than this part of the time is idle. */
-const idleUtilization = 0.02
+/** A loop that works this part of the time is busy; one that works half of it is looked at half as often. */
+const busyUtilization = 0.5
 
 /**
  * `process_*` and `nodejs_*`, as prom-client names them.
  *
  * Its `nodejs_eventloop_lag_*_seconds` wake the process a hundred times a second, 0.5 % of a core in
- * each process that has nothing to do, and count the ten milliseconds between two looks as lag. Here an
- * idle loop is looked at once a second, a busy one as often as there, and lag is what comes on top.
+ * each process that has nothing to do, and count the ten milliseconds between two looks as lag. Here a
+ * busy loop is looked at as often as there, another one as much less often as it has less to do (at 50
+ * updates a second the looks cost more than half as much as the updates), and lag is what comes on top.
  *
  * Its `nodejs_active_*` make three lists of all sockets, and its `process_open_fds` one of all files:
  * 50 ms with 15,000 streams. The number of files is read instead; the others say nothing beyond it.
@@ -72,7 +73,6 @@ export function processMetrics(register: Registry, openFiles: () => number | und
 /** How late timers are, in nanoseconds. */
 function measuredLag() {
   const lag = createHistogram()
-  let everyMs = busyMs
   let before = performance.eventLoopUtilization()
   const look = (dueMs: number) => {
     const nowMs = performance.now()
@@ -80,9 +80,9 @@ function measuredLag() {
     const now = performance.eventLoopUtilization()
     const { utilization } = performance.eventLoopUtilization(now, before)
     before = now
-    everyMs = utilization < idleUtilization ? Math.min(idleMs, 2 * everyMs) : busyMs
+    const everyMs = Math.max(busyMs, Math.min(idleMs, (busyMs * busyUtilization) / utilization))
     setTimeout(look, everyMs, nowMs + everyMs).unref()
   }
-  setTimeout(look, everyMs, performance.now() + everyMs).unref()
+  setTimeout(look, busyMs, performance.now() + busyMs).unref()
   return lag
 }
