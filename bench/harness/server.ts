@@ -158,27 +158,31 @@ export function cpuSecondsOf(pids: readonly number[]): number {
 }
 
 /** The least that a Node process can do (bench/load/floor.mjs): no token, no matching, no history, no bound. */
-export function floor(mode: 'res' | 'sock' | 'coalesce'): Contestant {
-  const names = {
-    res: 'Node, res.write',
-    sock: 'Node, a write per update',
-    coalesce: 'Node, a write per turn',
-  }
+export function floor(mode: keyof typeof floors): Contestant {
   return {
-    name: names[mode],
+    name: floors[mode],
     async start() {
       const port = await freePort()
       const command = [process.execPath, join(root, 'bench/load/floor.mjs'), mode, String(port)]
+      const knowsTopics = mode === 'topics'
       return run(command, { PATH: process.env['PATH'] }, undefined, port, {
-        path: '/',
+        path: knowsTopics ? '/?topic=t%t' : '/',
         publishPath: '/',
-        body: 'data=%s',
+        body: knowsTopics ? 'topic=t%t&data=%s' : 'data=%s',
         contentType: 'application/x-www-form-urlencoded',
         publishHeaders: [],
         subscribeHeaders: [],
       })
     },
   }
+}
+
+/** What the floor does with an update, and what the tables call it. */
+const floors = {
+  res: 'Node, res.write',
+  sock: 'Node, a write per update',
+  coalesce: 'Node, a write per turn',
+  topics: 'Node, by topic',
 }
 
 /** Nchan, a module of nginx in C (Debian: libnginx-mod-nchan). */

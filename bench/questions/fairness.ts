@@ -1,4 +1,5 @@
 import { Agent, request } from 'node:http'
+import { constants, setPriority } from 'node:os'
 import type { Bench } from '../harness/bench.ts'
 import { load } from '../harness/load.ts'
 import { hub, hubPath, type Server } from '../harness/server.ts'
@@ -21,15 +22,16 @@ export const fairness: Bench = {
       contestants: [hub()],
       measure: async (server) => {
         await warm(server)
+        askFirst()
         let isOver = false
         const saturating = load(server, {
           subscribers: 15_000,
           rate: 0,
-          seconds: 12,
+          seconds: 14,
           publishers: 16,
         })
         void saturating.then(() => (isOver = true))
-        await new Promise((resolve) => setTimeout(resolve, 6_000)) // all connected
+        await new Promise((resolve) => setTimeout(resolve, 8_000)) // all connected
         const waits = { health: [] as number[], subscribe: [] as number[], publish: [] as number[] }
         const until = performance.now() + 4_000 // over before the load leaves, 15,000 streams at once
         while (!isOver && performance.now() < until) {
@@ -48,6 +50,17 @@ export const fairness: Bench = {
       },
     },
   ],
+  remark:
+    'Both cores are busy, so the process that asks has priority over the load generator (where it may; else it waits for a core as long as for the hub).',
+}
+
+/** The clock must not wait for the load generator, with which it shares a core. */
+function askFirst(): void {
+  try {
+    setPriority(constants.priority.PRIORITY_HIGHEST)
+  } catch {
+    console.log('  without priority for the process that asks: it is not permitted here')
+  }
 }
 
 /** Asks on a connection of its own and resolves with the time until the answer's head. */

@@ -8,8 +8,10 @@ import { patterns } from './patterns.ts'
 import { payload } from './payload.ts'
 import { presence } from './presence.ts'
 import { privacy } from './privacy.ts'
+import { profile } from './profile.ts'
 import { publish } from './publish.ts'
 import { scrape } from './scrape.ts'
+import { rates } from './rates.ts'
 import { redis } from './redis.ts'
 import { slow } from './slow.ts'
 import { steady } from './steady.ts'
@@ -35,6 +37,8 @@ export const questions: Readonly<Record<string, Bench>> = {
   workers,
   redis,
   feeds,
+  rates,
+  profile,
   connections,
   presence,
   idle,
