@@ -23,11 +23,13 @@ class KernelQueues {
   #isScanning = false
   #isAvailable = process.platform === 'linux'
 
-  /** Calls `told` once, soon, if the kernel's queue can be seen. A later question replaces an earlier one. */
-  look(socket: Socket, told: Told): void {
-    if (!this.#isAvailable) return
-    const key = keyOf(socket)
-    if (key === undefined) return
+  /**
+   * Calls `told` once, soon, if the kernel's queue can be seen. A later question replaces an earlier one.
+   *
+   * @param key the connection, as `keyOf` names it
+   */
+  look(key: string | undefined, told: Told): void {
+    if (!this.#isAvailable || key === undefined) return
     this.#asked.set(key, told)
     if (!this.#isScanning) void this.#scan()
   }

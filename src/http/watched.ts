@@ -16,6 +16,11 @@ export function watchHub(families: Families, hub: Hub): void {
     () => hub.replaysWaiting,
   )
   gauge(
+    'mercure_refills_waiting',
+    'Streams with bytes waiting whose sockets have room again',
+    () => hub.refills.waiting,
+  )
+  gauge(
     'mercure_replay_page_bytes',
     'Bytes of history kept for replays near each other',
     () => hub.replayPageBytes,

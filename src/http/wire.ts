@@ -4,7 +4,7 @@ import { Socket } from 'node:net'
 import type { Writable } from 'node:stream'
 import { type Framing, lastChunk } from '../registry/batch.ts'
 import type { Wire, WireListener } from '../registry/outbox.ts'
-import { kernelQueues } from './kernel-queues.ts'
+import { kernelQueues, keyOf } from './kernel-queues.ts'
 import { letGo } from './let-go.ts'
 import { vanished } from './vanished.ts'
 
@@ -92,6 +92,8 @@ class SocketWire implements Wire {
   /** What the kernel held at the last look, and what was seen to leave it between looks. */
   #queuedBytes = 0
   #leftBytes = 0
+  /** What the kernel calls the connection: worked out once, for those that are looked at. */
+  #name: string | undefined
   /** The head, until something is written after it. */
   #head: Buffer | undefined
 
@@ -112,7 +114,8 @@ class SocketWire implements Wire {
 
   /** What has left the kernel since the last look moves `takenBytes` too, though Node cannot see it. */
   lookCloser(): void {
-    kernelQueues.look(this.#socket, (queued) => {
+    this.#name ??= keyOf(this.#socket)
+    kernelQueues.look(this.#name, (queued) => {
       if (queued < this.#queuedBytes) this.#leftBytes += this.#queuedBytes - queued
       this.#queuedBytes = queued
     })

@@ -6,6 +6,7 @@ import type { UpdateDraft } from '../protocol/update.ts'
 import { Interest } from '../registry/interest.ts'
 import { Intermission } from '../registry/intermission.ts'
 import type { Wire } from '../registry/outbox.ts'
+import { Refills } from '../registry/refills.ts'
 import { Registry, type RegistryStats } from '../registry/registry.ts'
 import { Audit } from './audit.ts'
 import { ClusterSeats } from './cluster-seats.ts'
@@ -54,8 +55,10 @@ export class Hub implements Host {
   readonly kicks: Kicks
   /** Absent when the hub does not tell who subscribes. */
   readonly presence: Presence | undefined
+  /** Streams whose sockets have room again go on in turn. */
+  readonly refills = new Refills()
   /** Whoever accepts connections tells it here. */
-  readonly intermission = new Intermission()
+  readonly intermission = new Intermission(this.refills)
   /** Whoever opens streams asks here first when. */
   readonly pacing = new Pacing((error) => this.#observer.failed('pacing', error))
   #isDraining = false
@@ -303,6 +306,10 @@ export class Hub implements Host {
 
   stuck(subscriber: Subscriber): void {
     this.#pulse.stuck(subscriber)
+  }
+
+  hasRoom(subscriber: Subscriber): void {
+    this.refills.push(subscriber)
   }
 
   drained(subscriber: Subscriber): void {

@@ -2,6 +2,7 @@ import { type Batch, framed, type Framing } from '../registry/batch.ts'
 import type { Cohort, Member } from '../registry/cohort.ts'
 import type { Interest } from '../registry/interest.ts'
 import { Outbox, type Wire } from '../registry/outbox.ts'
+import type { Refillable } from '../registry/refills.ts'
 import type { Held } from './held.ts'
 import type { Spoke } from './wheel.ts'
 
@@ -19,6 +20,8 @@ export interface Host {
   /** The peer has unread bytes now, and had none before. */
   stuck(subscriber: Subscriber): void
   drained(subscriber: Subscriber): void
+  /** Its socket has room for bytes that wait: it is to be refilled in its turn. */
+  hasRoom(subscriber: Subscriber): void
   ended(subscriber: Subscriber, reason: CloseReason): void
   delivered(bytes: number): void
 }
@@ -46,7 +49,7 @@ export interface SubscriberOptions {
  * While it replays it stands in no index, so nothing queues up for it; live, it is a member of its
  * cohort. `close` is the only way out, whoever asks for it.
  */
-export class Subscriber implements Member, Spoke {
+export class Subscriber implements Member, Refillable, Spoke {
   state: 'replaying' | 'live' | 'closed' = 'replaying'
   interest: Interest
   position: number
@@ -149,6 +152,12 @@ export class Subscriber implements Member, Spoke {
   }
 
   drained(): void {
+    if (this.state === 'closed') return
+    if (this.#outbox.isQueueing) this.#host.hasRoom(this)
+    else this.#host.drained(this)
+  }
+
+  refill(): void {
     if (this.state === 'closed') return
     this.#outbox.pump()
     this.#host.drained(this)

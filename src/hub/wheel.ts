@@ -7,6 +7,10 @@ export interface Spoke {
 
 /** Milliseconds that share a slot: a check may come this much early, never late by the wheel's doing. */
 export const slotMs = 50
+/** Milliseconds of checking after which the event loop turns. */
+const sliceMs = 4
+/** Spokes that are looked at between two looks at the clock. */
+const stride = 32
 /** Checks further away than this are looked at in between, so the wheel never spans more than 1,200 slots. */
 const horizonMs = 60_000
 
@@ -70,21 +74,26 @@ export class Wheel<T extends Spoke> {
     this.#timer.unref()
   }
 
+  /** Who is due, one after the other: each must be removed before the next is asked for. */
+  *#due(now: number): Generator<T> {
+    const slots = [...this.#slots.keys()].filter((slot) => slot <= now)
+    for (const slot of slots)
+      for (let spoke = this.#slots.get(slot); spoke !== undefined; spoke = this.#slots.get(slot))
+        yield spoke
+  }
+
   #turn(): void {
     this.#armedSlot = Number.POSITIVE_INFINITY
     const now = Math.floor(performance.now() / slotMs)
     this.#turning = now
-    const due = [...this.#slots.keys()].filter((slot) => slot <= now)
+    const deadline = performance.now() + sliceMs
+    let looks = 0
     try {
-      for (const slot of due)
-        for (
-          let spoke = this.#slots.get(slot);
-          spoke !== undefined;
-          spoke = this.#slots.get(slot)
-        ) {
-          this.remove(spoke)
-          this.#check(spoke)
-        }
+      for (const spoke of this.#due(now)) {
+        this.remove(spoke)
+        this.#check(spoke)
+        if (++looks % stride === 0 && performance.now() > deadline) break // the rest at once after others had a turn
+      }
     } finally {
       this.#turning = Number.NEGATIVE_INFINITY
       let earliest = Number.POSITIVE_INFINITY

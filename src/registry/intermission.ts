@@ -1,5 +1,9 @@
+import type { Refills } from './refills.ts'
+
 /** Milliseconds that newcomers get between two slices of delivery: half of what a slice takes. */
 const mostMs = 4
+/** Milliseconds that a slice waits for streams that have room again for what was sent to them before. */
+const mostRefillsMs = 100
 
 /**
  * Turns the event loop between two slices of delivery: once, or as long as each turn brings somebody new.
@@ -10,8 +14,14 @@ const mostMs = 4
  * (`npm run bench -- storm`).
  */
 export class Intermission {
+  readonly #refills: Refills | undefined
   #arrivals = 0
   #seen = 0
+
+  /** @param refills who goes before what is delivered next: bytes that wait are bounded, news are not */
+  constructor(refills?: Refills) {
+    this.#refills = refills
+  }
 
   /** A connection was accepted; more may wait behind it. */
   arrived(): void {
@@ -23,9 +33,17 @@ export class Intermission {
     return new Promise((resolve) => this.call(resolve))
   }
 
-  /** Calls `resume` in a turn to come; in the next one when nobody is arriving. */
+  /** Calls `resume` in a turn to come; in the next one when nobody is arriving and nobody to be refilled. */
   call(resume: () => void): void {
+    this.#call(resume, undefined)
+  }
+
+  #call(resume: () => void, deadline: number | undefined): void {
     setImmediate(() => {
+      if (this.#refills !== undefined && this.#refills.waiting > 0) {
+        const until = deadline ?? performance.now() + mostRefillsMs
+        if (performance.now() < until) return this.#call(resume, until)
+      }
       if (this.#seen === this.#arrivals) resume()
       else this.#wait(resume, performance.now() + mostMs)
     })

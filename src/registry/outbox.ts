@@ -54,6 +54,11 @@ export class Outbox {
     return this.#wire.pendingBytes + this.#queuedBytes
   }
 
+  /** Bytes wait for `pump`. */
+  get isQueueing(): boolean {
+    return this.#queue !== undefined
+  }
+
   get takenBytes(): number {
     return this.#wire.takenBytes
   }

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 import t, { type Test } from 'tap'
-import { kernelQueues } from '../../src/http/kernel-queues.ts'
+import { kernelQueues, keyOf } from '../../src/http/kernel-queues.ts'
 import { until } from '../fixtures/until.ts'
 
 /** A connection whose peer has stopped reading, with the kernel's buffers full. */
@@ -28,7 +28,7 @@ async function fullConnection(t: Test, listenOn: string, connectTo: string) {
 
 /** Resolves with what the kernel holds; the last of several questions about a connection is answered. */
 const look = (socket: Socket) =>
-  new Promise<number>((resolve) => kernelQueues.look(socket, (bytes) => resolve(bytes)))
+  new Promise<number>((resolve) => kernelQueues.look(keyOf(socket), (bytes) => resolve(bytes)))
 
 for (const [listenOn, connectTo, remote] of [
   ['127.0.0.1', '127.0.0.1', '127.0.0.1'],

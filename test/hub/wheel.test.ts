@@ -152,3 +152,24 @@ t.test('a closed wheel has no timer left', async (t) => {
   t.strictSame(pin.checkedAtMs, [])
   t.equal(turning.size, 0)
 })
+
+t.test('many who are due at once are looked at over several turns, each once', (t) => {
+  const looks: string[] = []
+  const it = new Wheel<Pin>((pin) => {
+    looks.push(pin.name)
+    nowMs += 0.1
+  })
+  t.teardown(() => it.close())
+  for (let i = 0; i < 1_000; i++) it.schedule(new Pin(String(i)), nowMs + 100)
+  let most = 0
+  for (let turns = 0; it.size > 0 && turns < 10_000; turns++) {
+    const before = looks.length
+    nowMs += 1
+    mock.timers.tick(1)
+    most = Math.max(most, looks.length - before)
+  }
+  t.ok(most < 100, `${most} of 1,000 in one turn`)
+  t.equal(new Set(looks).size, 1_000)
+  t.equal(looks.length, 1_000)
+  t.end()
+})
