@@ -34,6 +34,7 @@ t.test('kick closes the streams of a subject, prints how many, and exits with 0'
   t.equal((await connect(t, hub.origin, 'match=a', { token })).head.status, 204)
   t.strictSame(await kick('--sub', 'bob'), { code: 0, stdout: '0\n', stderr: '' })
 
+  await until(async () => (await listed(hub.origin)).length === 1)
   const [subscription] = await listed(hub.origin)
   const url = `${hub.origin}${subscription?.id}`
   t.strictSame(await kick('--subscription', url), { code: 0, stdout: '1\n', stderr: '' })

@@ -156,6 +156,7 @@ t.test('who comes back to a hub that was killed and started again never left', a
   const hub = await HubProcess.start(t, { env })
   const stream = open(t, hub.origin, 'match=chat', 'bob')
   await until(() => stream.opened() === 1)
+  await until(async () => (await listed(hub.origin)).length === 1)
   const before = await listed(hub.origin)
 
   await hub.kill()

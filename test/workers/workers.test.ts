@@ -68,7 +68,8 @@ async function evenSpread(t: Test, hub: WorkersHub) {
   const metrics = await hub.metrics()
 
   const share = metrics.get('mercure_worker_connections{worker="1"}') ?? 0
-  t.ok(Math.abs(share / crowdSize - 0.5) < 0.05, `one of them has ${share}`)
+  // A worker that is held up gets no more meanwhile; a shared listener gave one of them 2.5 times as many.
+  t.ok(Math.abs(share / crowdSize - 0.5) < 0.15, `one of them has ${share}`)
   t.equal(metrics.get('mercure_subscribers_connected'), crowdSize)
   await crowd.abort(1, 1)
   await hub.untilMetric('mercure_subscribers_connected', 0)
