@@ -1,7 +1,7 @@
 // `npm test`: installs and builds what is stale, fetches the services that the tests talk to, runs the tests.
 // Arguments are passed on to tap: `npm test -- test/hub`.
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, readFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { build, install } from './build.mjs'
 
@@ -30,7 +30,7 @@ const status = runTests()
 const { passed, failed, skipped } = summaryOf(readFileSync(results, 'utf8'))
 const isIncomplete = process.env.CI !== undefined && missing.length > 0
 console.log(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`)
-process.exit(isIncomplete ? 1 : status)
+process.exit(isIncomplete || passed + failed === 0 ? 1 : status)
 
 /** Debian's packages, where we may install them. */
 function installServices(wanted) {
@@ -46,6 +46,7 @@ function installServices(wanted) {
 /** Runs tap. People get its own view; a log gets a line per file, and every failure with its reason. */
 function runTests() {
   mkdirSync(fileURLToPath(new URL('../.tap', import.meta.url)), { recursive: true })
+  writeFileSync(results, '') // or those of the run before would be reported when nothing runs
   const tap = fileURLToPath(new URL('../node_modules/tap/dist/esm/run.mjs', import.meta.url))
   const reporter = `--reporter=${process.stdout.isTTY ? 'base' : 'silent'}`
   const run = spawnSync(
