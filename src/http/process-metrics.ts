@@ -25,7 +25,7 @@ const busyUtilization = 0.5
  * Its `nodejs_eventloop_lag_*_seconds` wake the process a hundred times a second, 0.5 % of a core in
  * each process that has nothing to do, and count the ten milliseconds between two looks as lag. Here a
  * busy loop is looked at as often as there, another one as much less often as it has less to do (at 50
- * updates a second the looks cost more than half as much as the updates), and lag is what comes on top.
+ * updates a second a hundred looks were a fifth of all CPU), and lag is what comes on top.
  *
  * Its `nodejs_active_*` make three lists of all sockets, and its `process_open_fds` one of all files:
  * 50 ms with 15,000 streams. The number of files is read instead; the others say nothing beyond it.

@@ -56,7 +56,10 @@ export class Hub implements Host {
   /** Absent when the hub does not tell who subscribes. */
   readonly presence: Presence | undefined
   /** Streams whose sockets have room again go on in turn. */
-  readonly refills = new Refills()
+  readonly refills = new Refills<Subscriber>((subscriber, error) => {
+    this.#observer.failed('delivery', error)
+    subscriber.close('error')
+  })
   /** Whoever accepts connections tells it here. */
   readonly intermission = new Intermission(this.refills)
   /** Whoever opens streams asks here first when. */

@@ -1,9 +1,12 @@
-import type { Refills } from './refills.ts'
-
 /** Milliseconds that newcomers get between two slices of delivery: half of what a slice takes. */
 const mostMs = 4
 /** Milliseconds that a slice waits for streams that have room again for what was sent to them before. */
 const mostRefillsMs = 100
+
+/** How many stand in a row. */
+interface Row {
+  readonly waiting: number
+}
 
 /**
  * Turns the event loop between two slices of delivery: once, or as long as each turn brings somebody new.
@@ -14,12 +17,12 @@ const mostRefillsMs = 100
  * (`npm run bench -- storm`).
  */
 export class Intermission {
-  readonly #refills: Refills | undefined
+  readonly #refills: Row | undefined
   #arrivals = 0
   #seen = 0
 
   /** @param refills who goes before what is delivered next: bytes that wait are bounded, news are not */
-  constructor(refills?: Refills) {
+  constructor(refills?: Row) {
     this.#refills = refills
   }
 

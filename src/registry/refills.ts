@@ -3,7 +3,7 @@ const sliceMs = 8
 
 /** A stream with bytes waiting for its socket. */
 export interface Refillable {
-  /** Hands over what the socket takes; never throws, never waits. */
+  /** Hands over what the socket takes; never waits. */
   refill(): void
 }
 
@@ -14,9 +14,15 @@ export interface Refillable {
  * takes the longer the more there are, meanwhile more get room, and nobody else has a turn: with 15,000
  * readers at their limit a turn of the event loop took up to 1.9 s (`npm run bench -- fairness`).
  */
-export class Refills {
-  readonly #row = new Set<Refillable>()
+export class Refills<T extends Refillable = Refillable> {
+  readonly #row = new Set<T>()
+  readonly #onFailure: (stream: T, error: unknown) => void
   #isScheduled = false
+
+  /** @param onFailure is told who threw: it would never get the bytes that wait, and the others have their turn */
+  constructor(onFailure: (stream: T, error: unknown) => void) {
+    this.#onFailure = onFailure
+  }
 
   /** Streams that wait for their turn; as many as there are at most. */
   get waiting(): number {
@@ -24,7 +30,7 @@ export class Refills {
   }
 
   /** Puts a stream at the end of the row, if it does not stand there. */
-  push(stream: Refillable): void {
+  push(stream: T): void {
     this.#row.add(stream)
     if (this.#isScheduled) return
     this.#isScheduled = true
@@ -35,7 +41,11 @@ export class Refills {
     const deadline = performance.now() + sliceMs
     for (const stream of this.#row) {
       this.#row.delete(stream)
-      stream.refill()
+      try {
+        stream.refill()
+      } catch (error) {
+        this.#onFailure(stream, error)
+      }
       if (performance.now() > deadline) break
     }
     this.#isScheduled = this.waiting > 0

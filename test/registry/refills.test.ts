@@ -19,12 +19,15 @@ class Slow implements Refillable {
   }
 }
 
+const unexpected = (_stream: Refillable, error: unknown) => {
+  throw error
+}
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve))
 
 t.test(
   'who has room in one moment is served over many turns, in the order of asking',
   async (t) => {
-    const refills = new Refills()
+    const refills = new Refills(unexpected)
     const served: Slow[] = []
     const streams = Array.from({ length: 1_000 }, () => new Slow(0.1, (one) => served.push(one)))
     for (const stream of streams) refills.push(stream)
@@ -37,7 +40,7 @@ t.test(
 )
 
 t.test('who asks twice before its turn is served once, and after it again', async (t) => {
-  const refills = new Refills()
+  const refills = new Refills(unexpected)
   const served: string[] = []
   const make = (name: string) => new Slow(0, () => served.push(name))
   const [one, other] = [make('one'), make('other')]
@@ -51,7 +54,7 @@ t.test('who asks twice before its turn is served once, and after it again', asyn
 })
 
 t.test('a stream that asks again while it is served waits for another turn', async (t) => {
-  const refills = new Refills()
+  const refills = new Refills(unexpected)
   let served = 0
   const greedy = new Slow(3, (self) => {
     if (++served < 10) refills.push(self)
@@ -66,7 +69,7 @@ t.test('a stream that asks again while it is served waits for another turn', asy
 t.test(
   'what is new waits until those are served who have room again, but not for ever',
   async (t) => {
-    const refills = new Refills()
+    const refills = new Refills(unexpected)
     const intermission = new Intermission(refills)
     let served = 0
     for (let i = 0; i < 300; i++) refills.push(new Slow(0.1, () => served++))
@@ -83,3 +86,22 @@ t.test(
     isOver = true
   },
 )
+
+t.test('a stream that throws is told, and costs nobody else a turn', async (t) => {
+  const failures: [Refillable, unknown][] = []
+  const refills = new Refills((stream, error) => failures.push([stream, error]))
+  const error = new Error('broken')
+  const broken = {
+    refill: () => {
+      throw error
+    },
+  }
+  let served = 0
+  refills.push(broken)
+  refills.push(new Slow(0, () => served++))
+  await turn()
+  refills.push(new Slow(0, () => served++))
+  await turn()
+  t.strictSame(failures, [[broken, error]])
+  t.equal(served, 2)
+})
