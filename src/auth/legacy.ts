@@ -54,7 +54,8 @@ function claimOf(payload: JsonObject): unknown {
 /**
  * What the `mercure` claim of a 0.x token grants; nothing, when there is none.
  *
- * Entries are topic selectors, or objects with `match`, `match_type` and `payload`.
+ * Entries are topic selectors, or objects with `match`, `match_type` and `payload`. A list that is absent is not
+ * one that is empty: with compatibility 7, whoever has a `publish` list may publish public updates to any topic.
  *
  * @throws HubError `invalid_token`, saying where the defect is
  */
@@ -68,7 +69,7 @@ export function readLegacyGrants(
   const subscribe = readEntries(claim['subscribe'], 'subscribe', hubUrl)
   const options = {
     sharedPayload: claim['payload'] ?? undefined,
-    mayPublishAnyPublic: compatibility === 7,
+    mayPublishAnyPublic: compatibility === 7 && Array.isArray(claim['publish']),
   }
   return new Grants(
     [...detailsOf('publish', publish), ...detailsOf('subscribe', subscribe)],

@@ -45,11 +45,15 @@ export function accessTokenClaims(wish: Wish, { issuer, audience, subject, ttlMs
   }
 }
 
-/** The claims of a 0.x token (draft-07 § 2.3): a payload belongs to all of its subscriptions, and it may live for ever. */
+/**
+ * The claims of a 0.x token (draft-07 § 2.3): a payload belongs to all of its subscriptions, and it may live for ever.
+ *
+ * A list that nobody asked for is left out: with compatibility 7 an empty `publish` is a right of its own.
+ */
 export function legacyClaims({ publish, subscribe, payload }: Wish, ttlMs?: number): Claims {
   const selectors = {
-    publish: publish.map(({ match }) => match),
-    subscribe: subscribe.map(({ match }) => match),
+    ...(publish.length === 0 ? {} : { publish: publish.map(({ match }) => match) }),
+    ...(subscribe.length === 0 ? {} : { subscribe: subscribe.map(({ match }) => match) }),
   }
   return {
     mercure: { ...selectors, ...(payload === undefined ? {} : { payload }) },

@@ -1,4 +1,5 @@
 import t from 'tap'
+import { formOf, formType } from '../fixtures/http.ts'
 import { startHub } from '../fixtures/hub.ts'
 import { signLegacyToken } from '../fixtures/tokens.ts'
 
@@ -52,10 +53,10 @@ t.test('a POST without a token that can be read is one of 1.0', async (t) => {
   t.equal(malformed.status, 400)
 })
 
-t.test('behaviour 58: with compatibility 7 any publisher may publish public updates', async (t) => {
+t.test('behaviour 58: with compatibility 7 any publish list allows public updates', async (t) => {
   const seven = await startHub(t, { protocol_version_compatibility: 7 })
   const eight = await startHub(t, compatible)
-  const tokens = [{ publish: [] }, {}, { publish: ['https://example.com/other'] }].map((claim) =>
+  const tokens = [{ publish: [] }, { publish: ['https://example.com/other'] }].map((claim) =>
     signLegacyToken(claim),
   )
 
@@ -66,6 +67,40 @@ t.test('behaviour 58: with compatibility 7 any publisher may publish public upda
   }
   const modern = seven.token({ subscribe: ['*'] })
   t.equal((await seven.publish({ topic: book('1') }, { token: modern })).status, 403)
+})
+
+t.test('with compatibility 7 a token without a publish list publishes nothing', async (t) => {
+  const hub = await startHub(t, { protocol_version_compatibility: 7 })
+  const namespaced = { 'https://mercure.rocks/': { subscribe: ['*'] } }
+  const tokens = [
+    signLegacyToken(undefined),
+    signLegacyToken(null),
+    signLegacyToken({}),
+    signLegacyToken({ publish: null }),
+    signLegacyToken({ subscribe: ['*'] }),
+    signLegacyToken({ publish: [] }, { claims: namespaced }),
+  ]
+
+  for (const token of tokens) {
+    const asCookie = { cookie: `mercureAuthorization=${token}`, origin: hub.origin }
+    const byCookie = await hub.ask('POST', {
+      headers: { ...formType, ...asCookie },
+      body: formOf({ topic: book('1') }),
+    })
+    const batch = await hub.publish('{"topic":"a"}', {
+      token,
+      headers: { 'content-type': 'application/x-ndjson' },
+    })
+    const inQuery = await hub.ask('POST', {
+      path: `/.well-known/mercure?authorization=${token}`,
+      headers: formType,
+      body: formOf({ topic: book('1') }),
+    })
+
+    const { status } = await hub.publish({ topic: book('1') }, { token })
+    t.strictSame([status, byCookie.status, batch.status, inQuery.status], [401, 401, 401, 401])
+  }
+  t.equal(hub.assembly.log.head, 0)
 })
 
 t.test('behaviour 65: a reserved topic is 403 to a 0.x publisher', async (t) => {
