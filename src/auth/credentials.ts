@@ -19,8 +19,8 @@ export interface Presented {
   readonly isLegacy?: boolean
   readonly origin: string | undefined
   readonly referer: string | undefined
-  /** The hub's own origin for this request; cookies may publish from it without being listed. */
-  readonly ownOrigin: string
+  /** The hub's own origin for this request, from which cookies may publish without being listed; undefined equals none. */
+  readonly ownOrigin: string | undefined
   /** The hub's URL for this request, base of relative patterns in the token. */
   readonly hubUrl: string
   /** The `aud` that tokens must carry; undefined when the hub cannot know it. */
@@ -135,7 +135,7 @@ function requireKnownOrigin(presented: Presented, publishOrigins: OriginList): v
       'origin',
       'publishing with a cookie needs an Origin or Referer header; use an Authorization header elsewhere',
     )
-  if (origin.toLowerCase() === presented.ownOrigin.toLowerCase()) return
+  if (origin.toLowerCase() === presented.ownOrigin?.toLowerCase()) return
   if (!publishOrigins.allows(origin))
     throw invalidCredentials(
       'origin',

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http'
-import { BlockList, isIPv6 } from 'node:net'
+import { BlockList, isIP, isIPv6 } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import { countedAddress, plainAddress } from './client-address.ts'
 import { HubError } from '../protocol/errors.ts'
@@ -9,8 +9,8 @@ export const metadataPath = `/.well-known/oauth-protected-resource${hubPath}`
 
 /** Who the hub is to one request. */
 export interface HubUrls {
-  /** `scheme://host[:port]`, lower case. */
-  readonly origin: string
+  /** `scheme://host[:port]`, lower case; undefined when the request names no host that could be one. */
+  readonly origin: string | undefined
   /** The hub's own URL: the base of relative patterns and topics. */
   readonly hubUrl: string
   /** The `aud` that tokens must name; undefined when the request's host proves nothing. */
@@ -29,43 +29,58 @@ export interface HubUrlOptions {
   readonly isLoopbackOnly: boolean
 }
 
+/** Hosts that are remembered with what they mean, and the longest of them, in characters. */
 const rememberedHosts = 256
+const longestHost = 300
+/** Addresses of one `X-Forwarded-For` that are looked at, from its end. */
+const mostHops = 64
 
 /**
  * Tells, per request, which URLs are the hub's own (decision 6).
  *
  * They come from the configuration. Without, they are derived from `Host`, and only for loopback
  * names may tokens be verified against that: any other name is the client's to choose.
+ *
+ * `X-Forwarded-Host` chooses among the hosts that are allowed, and never adds one. A page under a name that
+ * leads to this machine (DNS rebinding) comes from a trusted address and may set that field; what it cannot
+ * set is its own `Host`. So the field counts when `Host` is a name of the hub's, or an address literal, as
+ * proxies send it that do not keep the name.
  */
 export class HubUrlResolver {
   readonly #options: HubUrlOptions
   readonly #proxies: BlockList
   readonly #publicOrigins: ReadonlySet<string>
+  /** Names, without ports, that the operator gave to the hub. */
+  readonly #ownNames: ReadonlySet<string>
   readonly #known = new Map<string, HubUrls>()
 
   constructor(options: HubUrlOptions) {
     this.#options = options
     this.#proxies = blockListOf(options.trustedProxies)
     this.#publicOrigins = new Set(options.publicUrls.map((url) => originOf(url) ?? url))
+    const { publicUrls, resourceIdentifier = '' } = options
+    this.#ownNames = new Set([...publicUrls, resourceIdentifier].map(nameOf))
   }
 
   resolve(request: IncomingMessage): HubUrls {
+    const { headers, socket } = request
     const isForwarded = this.#isFromProxy(request)
     const scheme =
-      (isForwarded ? firstOf(request.headers['x-forwarded-proto']) : undefined) ??
-      ((request.socket as TLSSocket).encrypted === true ? 'https' : 'http')
-    const host =
-      (isForwarded ? firstOf(request.headers['x-forwarded-host']) : undefined) ??
-      authorityOf(request.url ?? '') ??
-      firstOf(request.headers.host ?? (request.headers[':authority'] as string | undefined)) ??
-      ''
-    const name = `${scheme}://${host}`
-    let urls = this.#known.get(name)
-    if (urls === undefined) {
-      if (this.#known.size >= rememberedHosts) this.#known.clear()
-      urls = this.#urlsOf(name)
-      this.#known.set(name, urls)
-    }
+      (isForwarded ? schemeOf(headers['x-forwarded-proto']) : undefined) ??
+      ((socket as TLSSocket).encrypted === true ? 'https' : 'http')
+    const forwarded = isForwarded ? firstOf(headers['x-forwarded-host']) : undefined
+    return this.#urlsFor(scheme, hostOf(request), forwarded)
+  }
+
+  #urlsFor(scheme: string, host: string, forwarded: string | undefined): HubUrls {
+    const asked = `${scheme}://${host}${forwarded === undefined ? '' : `\n${forwarded}`}`
+    let urls = this.#known.get(asked)
+    if (urls !== undefined) return urls
+    const isBelieved = forwarded !== undefined && this.#mayForward(host)
+    urls = this.#urlsOf(`${scheme}://${isBelieved ? forwarded : host}`)
+    if (asked.length > longestHost) return urls
+    if (this.#known.size >= rememberedHosts) this.#known.clear()
+    this.#known.set(asked, urls)
     return urls
   }
 
@@ -74,9 +89,8 @@ export class HubUrlResolver {
     const peer = request.socket.remoteAddress ?? ''
     if (!this.#isTrusted(peer)) return countedAddress(plainAddress(peer) ?? peer)
     let client = peer
-    const hops = String(request.headers['x-forwarded-for'] ?? '').split(',')
-    for (const hop of hops.reverse()) {
-      const address = plainAddress(hop.trim())
+    for (const hop of lastHops(String(request.headers['x-forwarded-for'] ?? ''))) {
+      const address = plainAddress(hop)
       if (address === undefined) break // whoever stands before it cannot be told
       client = address
       if (!this.#isTrusted(address)) break
@@ -92,7 +106,7 @@ export class HubUrlResolver {
     const derived = `${origin ?? 'http://localhost'}${hubPath}`
     const audience = resourceIdentifier ?? (isPublic || isLoopback ? derived : undefined)
     return {
-      origin: origin ?? 'null',
+      origin,
       hubUrl: resourceIdentifier?.endsWith(hubPath) === true ? resourceIdentifier : derived,
       audience,
       metadataUrl:
@@ -108,6 +122,13 @@ export class HubUrlResolver {
     return this.#isTrusted(request.socket.remoteAddress ?? '')
   }
 
+  /** Whether a proxy that calls the hub by this host may say what its client called it. */
+  #mayForward(host: string): boolean {
+    if (this.#options.isLoopbackOnly) return false
+    const name = nameOf(`http://${host}`)
+    return this.#ownNames.has(name) ? name !== '' : isAddress(name)
+  }
+
   #isTrusted(address: string): boolean {
     const plain = address.startsWith('::ffff:') ? address.slice(7) : address
     return this.#proxies.check(plain, isIPv6(plain) ? 'ipv6' : 'ipv4')
@@ -117,6 +138,12 @@ export class HubUrlResolver {
 /** What a request gets that was meant for somebody else. */
 export function misdirected(): HubError {
   return new HubError('misdirected', 'this host is not one of the hub’s public URLs (public_urls)')
+}
+
+/** What the client, or the proxy before the hub, calls the hub; empty when it does not say. */
+function hostOf({ url = '', headers }: IncomingMessage): string {
+  const field = headers.host ?? (headers[':authority'] as string | undefined)
+  return authorityOf(url) ?? field?.trim() ?? ''
 }
 
 /** The authority of an absolute-form target, which stands above `Host` (RFC 9112 § 3.2.2). */
@@ -139,6 +166,31 @@ function originOf(url: string): string | undefined {
   if (!URL.canParse(url)) return undefined
   const { protocol, host, username, password } = new URL(url)
   return host === '' || username !== '' || password !== '' ? undefined : `${protocol}//${host}`
+}
+
+/** The host name of a URL; empty when it has none. */
+function nameOf(url: string): string {
+  const origin = originOf(url)
+  return origin === undefined ? '' : new URL(origin).hostname
+}
+
+function isAddress(name: string): boolean {
+  return isIP(name.replace(/^\[(.*)\]$/, '$1')) !== 0
+}
+
+function schemeOf(field: string | string[] | undefined): string | undefined {
+  const scheme = firstOf(field)?.toLowerCase()
+  return scheme === 'http' || scheme === 'https' ? scheme : undefined
+}
+
+/** The addresses of an `X-Forwarded-For`, nearest first. */
+function* lastHops(field: string): Generator<string> {
+  let end = field.length
+  for (let hop = 0; hop < mostHops && end >= 0; hop++) {
+    const comma = end === 0 ? -1 : field.lastIndexOf(',', end - 1)
+    yield field.slice(comma + 1, end).trim()
+    end = comma
+  }
 }
 
 function firstOf(field: string | string[] | undefined): string | undefined {

@@ -1,6 +1,7 @@
 import t from 'tap'
 import { startHub, type TestHub } from '../fixtures/hub.ts'
 import { formOf, formType } from '../fixtures/http.ts'
+import { signToken } from '../fixtures/tokens.ts'
 
 const metadata = '/.well-known/oauth-protected-resource/.well-known/mercure'
 const subscription = '/.well-known/mercure?match=a'
@@ -143,6 +144,59 @@ t.test('a forwarded host counts from a trusted proxy only', async (t) => {
 
   t.equal((await trusting.ask('HEAD', { path: subscription, headers })).status, 200)
   t.equal((await wary.ask('HEAD', { path: subscription, headers })).status, 421)
+})
+
+t.test('a forwarded host never opens the hub to a name that is not its own', async (t) => {
+  const hub = await startHub(t, { public_urls: 'https://hub.example https://two.example' })
+  const unlisted = await startHub(t)
+  const known = { 'x-forwarded-proto': 'https', 'x-forwarded-host': 'hub.example' }
+  const statusOf = async (host: string, headers: Record<string, string> = known) =>
+    (await hub.ask('HEAD', { path: subscription, headers: { host, ...headers } })).status
+
+  for (const host of ['127.0.0.1:3000', '10.1.2.3', '[::1]:3000', 'two.example', 'HUB.example:80'])
+    t.equal(await statusOf(host), 200, `${host}: a proxy that does not keep the name, or does`)
+  for (const host of [
+    'evil.example',
+    'localhost',
+    'other.localhost:3000',
+    'hub.example.evil.example',
+    '127.0.0.1.evil.example',
+    'evil.example, hub.example',
+    'hub.example, evil.example',
+    'hub.example@evil.example',
+    'a b',
+  ])
+    t.equal(await statusOf(host), 421, host)
+  const evil = { ...known, 'x-forwarded-host': 'evil.example' }
+  t.equal(await statusOf('hub.example', evil), 421, 'and one that says less counts as well')
+  t.equal(await statusOf('hub.example', { 'x-forwarded-proto': 'file' }), 421, 'http or https')
+  const forged = await unlisted.ask('HEAD', {
+    path: subscription,
+    token: unlisted.token(),
+    headers: { host: 'evil.example', 'x-forwarded-host': `127.0.0.1:${unlisted.port}` },
+  })
+  t.equal(forged.status, 401, 'no audience is derived from it')
+})
+
+t.test('a host that is no host is nobody’s origin, least of all the origin "null"', async (t) => {
+  const hub = await startHub(t, {
+    resource_identifier: 'https://hub.example/.well-known/mercure',
+    protocol_version_compatibility: 8,
+  })
+  const token = signToken('https://hub.example/.well-known/mercure', { publish: ['*'] })
+  const statusOf = async (host: string, headers: Record<string, string>) => {
+    const cookie = `__Secure-mercure_access_token=${token}`
+    const fields = { ...formType, cookie, host, ...headers }
+    return (await hub.ask('POST', { headers: fields, body: 'topic=a' })).status
+  }
+
+  for (const host of ['a b', 'x:99999', '[', 'user@hub.example', 'hub.example/path?', 'null']) {
+    for (const origin of ['null', 'undefined', 'http://', 'https://'])
+      t.equal(await statusOf(host, { origin }), 400, `${host} ${origin}`)
+    t.equal(await statusOf(host, { referer: 'data:text/html,x' }), 400, host)
+  }
+  t.equal(await statusOf('hub.example', { origin: 'http://hub.example' }), 200)
+  t.equal(hub.assembly.log.head, 1)
 })
 
 t.test('behaviour 111: identities and issuers that make no sense stop the start', async (t) => {

@@ -145,6 +145,22 @@ t.test(
   },
 )
 
+t.test('the playground believes no forwarded host, from whomever', async (t) => {
+  const { host } = new URL(origin)
+  const forwarded = { 'x-forwarded-host': host, 'x-forwarded-proto': 'http' }
+  const statusOf = async (path: string, headers: Record<string, string>) =>
+    (await ask(origin + path, { headers })).status
+
+  for (const path of ['/', folder, `${folder}playground-token`, '/.well-known/mercure?match=a']) {
+    t.equal(await statusOf(path, { host: 'evil.example', ...forwarded }), 421, path)
+    t.equal(await statusOf(path, { host: '10.0.0.1', ...forwarded }), 421, path)
+  }
+  const named = await ask(`${origin}${folder}playground-token`, {
+    headers: { 'x-forwarded-host': 'hub.localhost' },
+  })
+  t.equal(claimsOf(named.text)['aud'], hub.url, 'which is what the connection itself says')
+})
+
 t.test('a playground with keys of its own lends them to nobody', async (t) => {
   const { origin } = await HubProcess.start(t, {
     args: ['--playground'],
