@@ -87,7 +87,7 @@ async function one(
     const page = await presence.page({ type, match }, after, mostPerPage)
     const found = page.kept.find((kept) => kept.subscriber === subscriber)
     if (found !== undefined) {
-      if (isUnchanged(request, reply, await hub.cursorFor(page.position))) return reply
+      if (isUnchanged(request, reply, hub.cursorFor(page.position))) return reply
       return reply.send(Buffer.from(JSON.stringify(documentOf(found, true))))
     }
     if (page.next === undefined)
@@ -114,7 +114,7 @@ async function several(
   const limit = limitOf(query)
   const after = query.get('after') ?? ''
   const page = await presence.page(address, after, limit)
-  const cursor = query.get('cursor') ?? (await hub.cursorFor(page.position))
+  const cursor = query.get('cursor') ?? hub.cursorFor(page.position)
   const wanted = page.kept.filter(isWanted)
   let count: number | undefined =
     after === '' && page.next === undefined ? wanted.length : undefined

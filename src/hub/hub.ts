@@ -167,12 +167,9 @@ export class Hub implements Host {
     await this.#nodes.start()
   }
 
-  /** The cursor that stands for a position: the id of the newest entry, where that says it, or an opaque one. */
-  async cursorFor(position: number): Promise<string> {
-    const { head, lastId } = this.#log
-    if (position === 0 || lastId === undefined) return earliest
-    if (head === position && (await this.#log.locate(lastId)) === position) return lastId
-    return this.#cursors.at(position)
+  /** The cursor that stands for a position. An id would tell it to those who may not have its update. */
+  cursorFor(position: number): string {
+    return position === 0 ? earliest : this.#cursors.at(position)
   }
 
   /** Stores an update and resolves with its id; see `Publisher`. */
@@ -337,10 +334,6 @@ export class Hub implements Host {
   /** Streams that are open, replaying ones included. */
   get subscriberCount(): number {
     return this.#subscribers.size
-  }
-
-  get lastEventId(): string {
-    return this.#log.lastId ?? earliest
   }
 
   stats(): RegistryStats & { readonly replaying: number } {
