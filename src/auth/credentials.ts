@@ -37,6 +37,9 @@ export interface CredentialRules {
 /** The cookie of protocol 0.x. */
 const legacyCookieName = 'mercureAuthorization'
 
+/** Cookies that are looked at; browsers keep fewer than 200 for a site. */
+const maxCookies = 512
+
 /** The shortest text that can be a JWS. */
 const minTokenBytes = 41
 
@@ -115,13 +118,23 @@ export function readHeader(lines: readonly string[]): string {
 
 /** The first cookie called `name`; cookie values are opaque, but for the quotes some senders add (RFC 6265bis § 4.1.1). */
 function readCookie(field: string | undefined, name: string): string | undefined {
-  for (const pair of field?.split(';') ?? []) {
+  for (const pair of cookiesOf(field)) {
     const equals = pair.indexOf('=')
     if (equals === -1 || pair.slice(0, equals).trim() !== name) continue
     const value = pair.slice(equals + 1).trim()
     return /^".*"$/.test(value) ? value.slice(1, -1) : value
   }
   return undefined
+}
+
+function* cookiesOf(field = ''): Generator<string> {
+  for (let [start, count] = [0, 0]; start < field.length; count++) {
+    if (count === maxCookies)
+      throw invalidCredentials('malformed', `the Cookie header has more than ${maxCookies} cookies`)
+    const end = field.indexOf(';', start)
+    yield field.slice(start, end < 0 ? undefined : end)
+    start = end < 0 ? field.length : end + 1
+  }
 }
 
 /**

@@ -1,3 +1,4 @@
+import { isWithin } from '../protocol/json-size.ts'
 import { isObject, type JsonObject } from './json.ts'
 import { invalidToken } from './refusal.ts'
 
@@ -9,6 +10,9 @@ export interface Token {
   /** Header and payload as they were signed. */
   readonly signed: string
 }
+
+/** What header and payload may hold each: room for 2,000 entries of a 0.x token with payloads of their own. */
+const limits = { values: 20_000, levels: 64 }
 
 const utf8 = new TextDecoder('utf-8', { fatal: true })
 
@@ -50,8 +54,22 @@ function decodeObject(part: string): JsonObject {
 }
 
 function parseJson(bytes: Buffer): unknown {
+  const text = textOf(bytes)
+  if (!isWithin(text, limits))
+    throw invalidToken(
+      'format',
+      `the token has more than ${limits.values} values, or more than ${limits.levels} levels of them`,
+    )
   try {
-    return JSON.parse(utf8.decode(bytes))
+    return JSON.parse(text)
+  } catch {
+    throw unreadable()
+  }
+}
+
+function textOf(bytes: Buffer): string {
+  try {
+    return utf8.decode(bytes)
   } catch {
     throw unreadable()
   }

@@ -3,6 +3,9 @@ import { wwwAuthenticate } from '../auth/challenge.ts'
 import { errors, HubError } from '../protocol/errors.ts'
 import { legacyRefusal } from './legacy.ts'
 
+/** Bytes that the body of a QUERY may have, unless `max_request_body_size` says less. */
+export const maxQueryBytes = 512 * 1024
+
 /** Seconds after which a client may try again when the hub cannot serve it now. */
 const retryAfterSeconds = 5
 
@@ -60,10 +63,22 @@ function wantsJson(accept = ''): boolean {
   return /\bapplication\/(problem\+)?json\b/i.test(accept)
 }
 
-/** What the framework throws, in the hub's own words; what nobody expected becomes `internal`. */
-export function asHubError(error: unknown): HubError {
+/**
+ * What the framework throws, in the hub's own words; what nobody expected becomes `internal`.
+ *
+ * @param bodyLimit bytes that the body could have
+ */
+export function asHubError(error: unknown, bodyLimit = Infinity): HubError {
   if (error instanceof HubError) return error
   const { code, statusCode } = (error ?? {}) as { code?: unknown; statusCode?: unknown }
+  if (code === 'FST_ERR_CTP_BODY_TOO_LARGE' && bodyLimit === maxQueryBytes)
+    return new HubError(
+      'too_large',
+      `the body of a QUERY may have at most ${maxQueryBytes} bytes`,
+      {
+        limit: 'query_body_size',
+      },
+    )
   if (code === 'FST_ERR_CTP_BODY_TOO_LARGE')
     return new HubError('too_large', 'the body is larger than max_request_body_size', {
       limit: 'max_request_body_size',

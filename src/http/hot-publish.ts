@@ -8,7 +8,7 @@ import type { HubUrlResolver, HubUrls } from './hub-urls.ts'
 import { mediaTypeOf } from './idempotency.ts'
 import { type PluginOptions, securityHeaders } from './plugin.ts'
 import { draftOf, formType } from './publish.ts'
-import { parseForm } from './form.ts'
+import { parseForm, updateForm } from './form.ts'
 import { harmless, isUsual } from './usual.ts'
 
 /** Whose request this is, as far as it is the same as the one before on its connection. */
@@ -92,7 +92,10 @@ export class HotPublish {
     response: ServerResponse,
   ): Promise<void> {
     try {
-      const id = await this.#options.hub.publish(draftOf(parseForm(body)), { grants, hubUrl })
+      const id = await this.#options.hub.publish(draftOf(parseForm(body, updateForm)), {
+        grants,
+        hubUrl,
+      })
       this.#answers.give(response, { status: 200, fields: plainText, text: id })
     } catch (error) {
       const refusal = asHubError(error)

@@ -4,7 +4,7 @@ import type { Matcher } from '../protocol/matcher.ts'
 import { hubPath } from '../protocol/reserved.ts'
 import { Cors } from './cors.ts'
 import { asHubError } from './errors.ts'
-import { parseForm } from './form.ts'
+import { askingForm, parseForm } from './form.ts'
 import type { HubUrlResolver } from './hub-urls.ts'
 import { cursorParameters } from './legacy.ts'
 import { parseMatchers } from './matchers.ts'
@@ -163,7 +163,7 @@ export class HotSubscribe {
 
 function read(query: string, hubUrl: string): readonly Matcher[] | undefined {
   try {
-    const form = parseForm(query)
+    const form = parseForm(query, askingForm)
     return unusual.some((name) => form.has(name)) ? undefined : parseMatchers(form, hubUrl)
   } catch {
     return undefined // the framework's route says what is wrong

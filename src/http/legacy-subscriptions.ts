@@ -15,6 +15,7 @@ import {
   selectorDocument,
 } from '../protocol/legacy/subscription.ts'
 import { Topic } from '../protocol/topic.ts'
+import { askingForm, requireFewFields } from './form.ts'
 import { queryOf } from './legacy.ts'
 
 const pageSize = 10_000
@@ -46,7 +47,9 @@ export async function legacySubscriptions(
 /** The request's target, which tokens name with its query; a token in the query is no part of it. */
 function targetOf(request: FastifyRequest): string {
   const [path = ''] = (request.raw.url ?? '').split('?', 1)
-  const rest = queryOf(request.raw)
+  const query = queryOf(request.raw)
+  requireFewFields(query, askingForm)
+  const rest = query
     .split('&')
     .filter((pair) => !isToken(pair))
     .join('&')

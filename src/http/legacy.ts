@@ -4,7 +4,7 @@ import type { Presented, Protocol } from '../auth/authenticator.ts'
 import { errors, type HubError } from '../protocol/errors.ts'
 import { compileSelector } from '../protocol/legacy/selector.ts'
 import type { Matcher } from '../protocol/matcher.ts'
-import { Form, parseForm } from './form.ts'
+import { askingForm, Form, parseForm } from './form.ts'
 
 /** Names that protocol 0.x had for the cursor, over the years; the newest that hubs knew first. */
 export const cursorParameters = ['lastEventID', 'Last-Event-ID', 'lastEventId'] as const
@@ -60,7 +60,7 @@ export function legacyCredentialsOf(
 /** A query that is no form is refused later, by who wants something of it. */
 function formOf(text: string): Form {
   try {
-    return parseForm(text)
+    return parseForm(text, askingForm)
   } catch {
     return new Form([])
   }

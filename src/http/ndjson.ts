@@ -1,6 +1,13 @@
 import { isUtf8 } from 'node:buffer'
 import { HubError } from '../protocol/errors.ts'
+import { isWithin } from '../protocol/json-size.ts'
 import { parseRetry, type UpdateDraft } from '../protocol/update.ts'
+import { updateForm } from './form.ts'
+
+/** What one line may hold: 1,000 topics, and room. */
+const lineLimits = { values: updateForm.fields, levels: 64 }
+/** Empty lines beyond one for each update. */
+const spareBlanks = 1_000
 
 /**
  * A body of `application/x-ndjson`: a JSON object per line, its members named as the form's fields.
@@ -23,12 +30,17 @@ export class UpdateLines implements Iterable<UpdateDraft> {
   *[Symbol.iterator](): Generator<UpdateDraft> {
     const text = this.#text
     let isEmpty = true
+    let spare = spareBlanks
     for (let start = 0, end; start < text.length; start = end + 1) {
       this.line++
       end = text.indexOf('\n', start)
       if (end < 0) end = text.length
       const line = text.slice(start, end)
-      if (isBlank(line)) continue
+      if (isBlank(line)) {
+        if (--spare < 0) throw tooManyBlanks()
+        continue
+      }
+      spare++
       isEmpty = false
       yield draftOf(parseLine(line))
     }
@@ -37,12 +49,26 @@ export class UpdateLines implements Iterable<UpdateDraft> {
   }
 }
 
+function tooManyBlanks(): HubError {
+  return new HubError(
+    'too_large',
+    `a batch may have at most ${spareBlanks} more empty lines than updates`,
+    { limit: 'form_fields' },
+  )
+}
+
 function isBlank(line: string): boolean {
   return line.length < 64 && /^[ \t\r]*$/.test(line)
 }
 
 /** The error does not quote the line, as JSON.parse would: payloads stay out of answers and logs. */
 function parseLine(line: string): unknown {
+  if (!isWithin(line, lineLimits))
+    throw new HubError(
+      'too_large',
+      `an update may have at most ${lineLimits.values} values, on ${lineLimits.levels} levels`,
+      { limit: 'form_fields' },
+    )
   try {
     return JSON.parse(line)
   } catch {

@@ -4,7 +4,7 @@ import type { Hub } from '../hub/hub.ts'
 import { HubError } from '../protocol/errors.ts'
 import { hubPath } from '../protocol/reserved.ts'
 import { Cors, type CorsOptions } from './cors.ts'
-import { asHubError, sendError } from './errors.ts'
+import { asHubError, maxQueryBytes, sendError } from './errors.ts'
 import type { FileLimit } from './file-limit.ts'
 import {
   type HubUrlOptions,
@@ -78,6 +78,7 @@ export async function mercure(app: FastifyInstance, options: PluginOptions): Pro
   const cors = Cors.of(options)
   const mayPublish = authenticator.hasKeys('publisher')
   const hasMetadata = authenticator.hasIssuers
+  const bodyLimit = options.maxRequestBodyBytes
 
   const urlsOf = (request: FastifyRequest) => request.mercure?.urls ?? urls.resolve(request.raw)
 
@@ -86,7 +87,7 @@ export async function mercure(app: FastifyInstance, options: PluginOptions): Pro
   app.decorateRequest('mercure', null)
   app.addContentTypeParser(
     ['application/x-www-form-urlencoded', '*'],
-    { parseAs: 'buffer', bodyLimit: options.maxRequestBodyBytes },
+    { parseAs: 'buffer' },
     (_request: FastifyRequest, body: Buffer, done: (error: null, body: Buffer) => void) =>
       done(null, body),
   )
@@ -106,7 +107,7 @@ export async function mercure(app: FastifyInstance, options: PluginOptions): Pro
   app.addHook('onClose', async () => void app.server.off('connection', arrived))
 
   app.setErrorHandler((error, request, reply) => {
-    const refusal = asHubError(error)
+    const refusal = asHubError(error, bodyLimitOf(request))
     options.onRefusal(kindOf(request), refusal)
     const metadataUrl = hasMetadata ? urlsOf(request).metadataUrl : undefined
     sendError(request, reply, refusal, metadataUrl, isLegacy(request))
@@ -140,6 +141,7 @@ export async function mercure(app: FastifyInstance, options: PluginOptions): Pro
       method: ['GET', 'HEAD', 'QUERY'],
       url: hubPath,
       exposeHeadRoute: false,
+      bodyLimit: Math.min(bodyLimit, maxQueryBytes),
       onRequest: [readAsForm, paced, authenticated],
       handler: (request, reply) =>
         subscribe(hub, request, reply, {
@@ -155,6 +157,7 @@ export async function mercure(app: FastifyInstance, options: PluginOptions): Pro
     app.route({
       method: 'POST',
       url: hubPath,
+      bodyLimit,
       onRequest: [authenticated, unhurried],
       handler: (request, reply) =>
         publish(hub, request, reply, {
@@ -219,6 +222,7 @@ export async function mercure(app: FastifyInstance, options: PluginOptions): Pro
     app.route({
       method: others,
       url,
+      bodyLimit,
       exposeHeadRoute: false,
       handler: async (request, reply) => {
         const isPreflight =
@@ -230,6 +234,11 @@ export async function mercure(app: FastifyInstance, options: PluginOptions): Pro
       },
     })
   }
+}
+
+/** Bytes that the body of a request could have. */
+function bodyLimitOf({ method, routeOptions }: FastifyRequest): number | undefined {
+  return method === 'QUERY' ? routeOptions.bodyLimit : undefined
 }
 
 /** Whether anybody can subscribe at all. */

@@ -4,7 +4,7 @@ import type { Hub } from '../hub/hub.ts'
 import type { Publication } from '../hub/publisher.ts'
 import { HubError } from '../protocol/errors.ts'
 import { parseRetry, type UpdateDraft } from '../protocol/update.ts'
-import { type Form, parseForm } from './form.ts'
+import { type Form, parseForm, updateForm } from './form.ts'
 import { mediaTypeOf, onceOf } from './idempotency.ts'
 import { isQueued, itsTurn } from './pipeline.ts'
 import { UpdateLines } from './ndjson.ts'
@@ -36,7 +36,7 @@ export async function publish(
   const type = mediaTypeOf(request.headers['content-type'] ?? '')
   const { grants } = identity
   if (type === formType) {
-    const draft = draftOf(parseForm(bodyOf(request).toString('latin1')))
+    const draft = draftOf(parseForm(bodyOf(request).toString('latin1'), updateForm))
     const once = onceOf(request, identity, idempotencyWindowMs)
     const id = await hub.publish(draft, { grants, hubUrl, once })
     return void reply.type('text/plain; charset=utf-8').send(id)

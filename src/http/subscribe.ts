@@ -5,7 +5,7 @@ import type { Start } from '../hub/cursors.ts'
 import type { Hub } from '../hub/hub.ts'
 import { HubError } from '../protocol/errors.ts'
 import type { Matcher } from '../protocol/matcher.ts'
-import { type Form, parseForm } from './form.ts'
+import { askingForm, type Form, parseForm } from './form.ts'
 import type { Wire } from '../registry/outbox.ts'
 import {
   cursorParameters,
@@ -49,9 +49,9 @@ export async function subscribe(
   reply: FastifyReply,
   { identity, hubUrl, address, speaksLegacy }: Caller,
 ): Promise<void> {
-  const query = parseForm(queryOf(request.raw))
+  const query = parseForm(queryOf(request.raw), askingForm)
   const body = Buffer.isBuffer(request.body)
-    ? parseForm(request.body.toString('latin1'))
+    ? parseForm(request.body.toString('latin1'), askingForm)
     : undefined
   const form = query.with(body)
   const matchers = parseMatchers(form, hubUrl, speaksLegacy)

@@ -14,7 +14,7 @@ import {
   type SubscriptionAddress,
 } from '../protocol/subscription.ts'
 import { Topic } from '../protocol/topic.ts'
-import { type Form, parseForm } from './form.ts'
+import { askingForm, Form, parseForm } from './form.ts'
 import { asFieldValue } from './subscribe.ts'
 
 /** Who asks, as the plugin found out. */
@@ -52,8 +52,8 @@ export async function subscriptions(
 
 function splitUrl(url: string): { path: string; query: Form } {
   const at = url.indexOf('?')
-  if (at < 0) return { path: url, query: parseForm('') }
-  return { path: url.slice(0, at), query: parseForm(url.slice(at + 1)) }
+  if (at < 0) return { path: url, query: new Form([]) }
+  return { path: url.slice(0, at), query: parseForm(url.slice(at + 1), askingForm) }
 }
 
 function readAddress(path: string): SubscriptionAddress {

@@ -12,6 +12,8 @@ export const limitNames = [
   'dispatch_timeout',
   'max_publishes_per_second_per_token',
   'max_request_body_size',
+  'query_body_size',
+  'form_fields',
   'max_header_size',
   'header_timeout',
   'matchers',
