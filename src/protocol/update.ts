@@ -54,6 +54,11 @@ function validateTopic(topic: string, hubUrl: string): void {
 
 function validateId(id: string): void {
   validateField('id', id)
+  if (id !== id.trim())
+    throw new HubError(
+      'invalid_update',
+      'an id must not begin or end with white space: it would be lost in a Last-Event-ID field',
+    )
   if (id.startsWith('#')) throw new HubError('invalid_update', 'an id must not start with "#"')
   if (id === 'earliest') throw new HubError('invalid_update', 'the id "earliest" is reserved')
 }

@@ -129,6 +129,7 @@ t.test(
       post('a bad retry', 'topic=a&retry=x', 400, /retry/),
       post('a bad id', 'topic=a&id=%23', 400, /"#"/),
       post('a bad type', 'topic=a&type=mercure', 400, /"mercure" is reserved/),
+      post('an id that begins with a space', 'topic=a&id=+x', 400, /white space/),
       post('an injected field', 'topic=a&id=x%0Adata:y', 400, /control/),
       post('1001 topics', Array(1001).fill('topic=a').join('&'), 413, /1000 topics/),
       post('a topic too long', `topic=${'x'.repeat(4097)}`, 413, /4096 bytes/),
