@@ -9,6 +9,7 @@ import type { HubUrlResolver } from './hub-urls.ts'
 import { cursorParameters } from './legacy.ts'
 import { parseMatchers } from './matchers.ts'
 import { maySubscribe, type PluginOptions, securityHeaders } from './plugin.ts'
+import { acceptsStream } from './negotiation.ts'
 import { presentedBy } from './presented.ts'
 import { open, streamHeaders, takeOver } from './subscribe.ts'
 import { harmless, isUsual } from './usual.ts'
@@ -89,6 +90,7 @@ export class HotSubscribe {
     if (request.method !== 'GET' || request.url?.startsWith(start) !== true) return false
     if (response.socket === null) return false // it stands behind another one, which may become a stream
     if (!this.#maySubscribe || !isUsual(request, fields)) return false
+    if (!acceptsStream(request.headers.accept)) return false
     const asking = this.#read(request)
     if (asking === undefined) return false
     const { pacing } = this.#options.hub

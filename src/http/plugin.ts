@@ -258,7 +258,7 @@ function bringsCursor({ raw }: FastifyRequest): boolean {
   return raw.headers['last-event-id'] !== undefined || /last.?event.?id/i.test(raw.url ?? '')
 }
 
-/** The body of a QUERY is a form, whatever its content type says, or when it has none (draft-08 § 1.4). */
+/** The body of a QUERY is read as a form; `requireForm` says later whether it may be one. */
 function readAsForm(request: FastifyRequest, _reply: FastifyReply, done: () => void): void {
   if (request.method === 'QUERY')
     request.raw.headers['content-type'] = 'application/x-www-form-urlencoded'

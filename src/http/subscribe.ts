@@ -15,6 +15,7 @@ import {
   setLegacyCursor,
 } from './legacy.ts'
 import { parseMatchers } from './matchers.ts'
+import { requireForm, requireStream } from './negotiation.ts'
 import { isQueued, itsTurn } from './pipeline.ts'
 import { type Head, openWire } from './wire.ts'
 
@@ -49,13 +50,16 @@ export async function subscribe(
   reply: FastifyReply,
   { identity, hubUrl, address, speaksLegacy }: Caller,
 ): Promise<void> {
+  if (!speaksLegacy) requireForm(request, reply)
   const query = parseForm(queryOf(request.raw), askingForm)
   const body = Buffer.isBuffer(request.body)
     ? parseForm(request.body.toString('latin1'), askingForm)
     : undefined
   const form = query.with(body)
-  const matchers = parseMatchers(form, hubUrl, speaksLegacy)
   const isLegacy = speaksLegacy && isLegacyRequest(identity.protocol, hasSelectorsOnly(form))
+  if (!isLegacy) requireForm(request, reply)
+  const matchers = parseMatchers(form, hubUrl, speaksLegacy)
+  if (!isLegacy) requireStream(request)
   if (isQueued(reply.raw)) await itsTurn(reply.raw)
   const requested = cursorOf(request, query, body, speaksLegacy)
   const start = requested === undefined ? undefined : await locate(hub, requested)

@@ -208,21 +208,6 @@ t.test('a body in chunks is a body, for POST and for QUERY', async (t) => {
   )
 })
 
-t.test('QUERY needs no content type, which is not looked at', async (t) => {
-  const hub = await startHub(t)
-  const query = (lines: readonly string[], body: string) =>
-    hub
-      .connect()
-      .send(
-        `QUERY ${hubPath} HTTP/1.1\r\nHost: 127.0.0.1:${hub.port}\r\n${lines.map((line) => `${line}\r\n`).join('')}Content-Length: ${body.length}\r\n\r\n${body}`,
-      )
-      .untilHead()
-
-  t.equal((await query([], 'match=a')).status, 200)
-  t.equal((await query(['Content-Type: text/plain'], 'match=a')).status, 200)
-  t.equal((await query([], '')).status, 400, 'no matcher anywhere')
-})
-
 t.test('a percent-encoded path is the same path; another one is 404', async (t) => {
   const hub = await startHub(t)
   const status = async (path: string) => (await hub.ask('HEAD', { path })).status
