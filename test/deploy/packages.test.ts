@@ -60,3 +60,16 @@ for (const name of [
       [],
     )
   })
+
+t.test('every package of the lock file has the hash of what was published', async (t) => {
+  const { packages } = JSON.parse(repositoryFile('package-lock.json')) as {
+    packages: Record<string, { integrity?: string; resolved?: string }>
+  }
+  const locked = Object.entries(packages).filter(([name]) => name !== '')
+
+  t.ok(locked.length > 200)
+  const withoutHash = locked.filter(([, { integrity }]) => !/^sha512-/.test(integrity ?? ''))
+  t.strictSame(withoutHash, [])
+  const withPlace = locked.filter(([, { resolved }]) => resolved !== undefined)
+  t.strictSame(withPlace, [], 'which may come from any registry')
+})
