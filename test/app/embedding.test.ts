@@ -46,7 +46,7 @@ t.test(
 
     t.match(id, /^urn:uuid:/)
     t.strictSame(await stream.until(1), [{ id, type: 'test', data: 'hello' }])
-    t.match(stream.body, /retry: 5\nid: urn:uuid/)
+    t.match(stream.body, /retry: 5\ndata: hello\nid: urn:uuid/)
     const own = await ask(`http://127.0.0.1:${port}/`)
     t.match(
       [own.status, own.text, own.headers['x-frame-options']],
@@ -132,7 +132,7 @@ t.test(
       'content-type': 'text/event-stream',
       'x-frame-options': 'DENY',
     })
-    t.match(text, /^:\nretry: \d+\nid: #[0-9a-f]{12}\.0\n\nid: i\ndata: over h2\n\n$/)
+    t.match(text, /^:\nretry: \d+\nid: #[0-9a-f]{12}\.0\n\ndata: over h2\nid: i\n\n$/)
     t.strictSame([published, large], [200, 413])
     t.strictSame(warnings, [])
     const ended = new Promise((resolve) => stream.once('close', resolve))
@@ -167,7 +167,7 @@ t.test('an HTTP/1.0 proxy gets the stream as it is, without chunks', async (t) =
   t.equal(stream.head.headers['transfer-encoding'], undefined)
   t.match(
     stream.body,
-    /^:\nretry: \d+\nid: #[0-9a-f]{12}\.0\n\nid: urn:uuid:[-0-9a-f]+\ndata: é\ndata: 🚲\n\n$/,
+    /^:\nretry: \d+\nid: #[0-9a-f]{12}\.0\n\ndata: é\ndata: 🚲\nid: urn:uuid:[-0-9a-f]+\n\n$/,
   )
   await hub.hub.close()
   t.equal(await stream.closed, 'end')
