@@ -4,6 +4,7 @@ import type { Hub } from '../hub/hub.ts'
 import { HubError } from '../protocol/errors.ts'
 import { hubPath } from '../protocol/reserved.ts'
 import { Cors, type CorsOptions } from './cors.ts'
+import type { CursorLines } from './cursor-lines.ts'
 import { asHubError, sendError } from './errors.ts'
 import type { FileLimit } from './file-limit.ts'
 import {
@@ -30,6 +31,8 @@ export interface PluginOptions extends HubUrlOptions, CorsOptions {
   readonly authenticator: Authenticator
   readonly anonymous: boolean
   readonly subscriptions: boolean
+  /** Which streams carry blocks without data. */
+  readonly cursorLines: CursorLines
   readonly cookieName: string
   readonly authorizationServers: readonly string[]
   /** Bytes that a publish or QUERY body may have. */
@@ -148,6 +151,7 @@ export async function mercure(app: FastifyInstance, options: PluginOptions): Pro
           address:
             options.needsAddress || bringsCursor(request) ? urls.addressOf(request.raw) : undefined,
           speaksLegacy: options.speaksLegacy,
+          cursorLines: options.cursorLines,
         }),
     })
 

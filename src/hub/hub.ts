@@ -73,7 +73,6 @@ export class Hub implements Host {
     this.#cursors = new Cursors(options.log)
     this.#lines = new OwnLines({
       cursors: this.#cursors,
-      cursorLines: options.cursorLines,
       delivered: () => this.#dispatcher.delivered,
       streams: () => this.#subscribers.size,
     })
@@ -238,6 +237,7 @@ export class Hub implements Host {
       tokenHash: subscription.tokenHash,
       address: subscription.address,
       isPlain: subscription.isPlain ?? false,
+      hasCursorLines: subscription.hasCursorLines ?? false,
       subject: subscription.subject,
       tokenEndsAtMs: expiresAtMs,
     })

@@ -39,6 +39,8 @@ export interface SubscriberOptions {
   readonly address: string | undefined
   /** Nothing but updates, comments and reconnection times go to it. */
   readonly isPlain: boolean
+  /** It carries blocks without data that move the client's cursor, unless it is plain. */
+  readonly hasCursorLines: boolean
   readonly subject?: string | undefined
   readonly tokenEndsAtMs?: number | undefined
 }
@@ -58,6 +60,7 @@ export class Subscriber implements Member, Refillable, Spoke {
   readonly tokenHash: string | undefined
   readonly address: string | undefined
   readonly isPlain: boolean
+  readonly hasCursorLines: boolean
   /** The token's subject, and when the token ends in milliseconds since 1970. */
   readonly subject: string | undefined
   readonly tokenEndsAtMs: number | undefined
@@ -95,6 +98,7 @@ export class Subscriber implements Member, Refillable, Spoke {
     this.tokenHash = options.tokenHash
     this.address = options.address
     this.isPlain = options.isPlain
+    this.hasCursorLines = options.hasCursorLines && !options.isPlain
     this.subject = options.subject
     this.tokenEndsAtMs = options.tokenEndsAtMs
     this.lastWriteMs = performance.now()

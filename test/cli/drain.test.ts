@@ -6,7 +6,7 @@ import { HubProcess } from '../fixtures/hub-process.ts'
 import { SseClient } from '../fixtures/sse-client.ts'
 import { issuer, secret } from '../fixtures/tokens.ts'
 
-const request = 'GET /.well-known/mercure?match=a HTTP/1.1\r\nHost: 127.0.0.1\r\n'
+const request = 'GET /.well-known/mercure?match=a&cursor_lines=1 HTTP/1.1\r\nHost: 127.0.0.1\r\n'
 
 t.test('SIGTERM lets streams go one by one over the drain time, and ends with 0', async (t) => {
   const { hub, port } = await open(t, '4s')
