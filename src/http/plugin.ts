@@ -5,7 +5,7 @@ import { HubError } from '../protocol/errors.ts'
 import { hubPath } from '../protocol/reserved.ts'
 import { Cors, type CorsOptions } from './cors.ts'
 import type { CursorLines } from './cursor-lines.ts'
-import { asHubError, sendError } from './errors.ts'
+import { asHubError, hasLeft, sendError } from './errors.ts'
 import type { FileLimit } from './file-limit.ts'
 import {
   type HubUrlOptions,
@@ -109,6 +109,7 @@ export async function mercure(app: FastifyInstance, options: PluginOptions): Pro
   app.addHook('onClose', async () => void app.server.off('connection', arrived))
 
   app.setErrorHandler((error, request, reply) => {
+    if (hasLeft(error, reply)) return void reply.hijack()
     const refusal = asHubError(error)
     options.onRefusal(kindOf(request), refusal)
     const metadataUrl = hasMetadata ? urlsOf(request).metadataUrl : undefined
