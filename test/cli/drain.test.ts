@@ -51,6 +51,17 @@ t.test(
   },
 )
 
+t.test('SIGTERM waits for nobody who has left already', async (t) => {
+  const { hub, port } = await open(t, '1h')
+  const clients = await Promise.all(Array.from({ length: 5 }, () => stream(t, port)))
+
+  hub.signal('SIGTERM')
+  await draining(hub)
+  for (const client of clients) client.close()
+
+  t.equal(await hub.ended(), 0)
+})
+
 t.test('a second signal ends the hub at once', async (t) => {
   const { hub, port } = await open(t, '1h')
   const client = await stream(t, port)
