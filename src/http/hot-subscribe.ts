@@ -139,7 +139,14 @@ export class HotSubscribe {
   ): boolean {
     const { hub } = this.#options
     if (!hub.seatNow({ tokenHash: identity.tokenHash, address })) return false
-    const opening = { identity, address, matchers, start: undefined, isPlain: false, hasCursorLines }
+    const opening = {
+      identity,
+      address,
+      matchers,
+      start: undefined,
+      isPlain: false,
+      hasCursorLines,
+    }
     try {
       open(hub, opening, () => takeOver(request, response, this.#headFor(request.headers.origin)))
     } catch (error) {

@@ -267,14 +267,17 @@ export class Hub implements Host {
 
   /** Who may come back to another hub finds there that it left: that is written first. */
   #end(subscriber: Subscriber): void {
-    const written = this.presence?.leaving(subscriber.subscriptions)
+    const { subscriptions, tokenEndsAtMs = Infinity } = subscriber
+    const written = this.presence?.leaving(subscriptions, tokenEndsAtMs - Date.now())
     if (written === undefined) this.#rotate(subscriber)
     else void written.then(() => this.#rotate(subscriber))
   }
 
   #rotate(subscriber: Subscriber): void {
-    if (subscriber.endReason === 'rotated') subscriber.send(this.#lines.rotation(subscriber))
-    subscriber.close(subscriber.endReason)
+    const { endReason } = subscriber
+    const isRotated = endReason === 'rotated'
+    subscriber.send(this.#lines[isRotated ? 'rotation' : 'blockEnd'](subscriber))
+    subscriber.close(endReason)
   }
 
   /** Entries are missing before what was dispatched: live streams whom it concerns learn it, and so do kicks. */

@@ -10,6 +10,9 @@ import type { Spoke } from './wheel.ts'
 export type CloseReason =
   'peer' | 'slow' | 'stalled' | 'expired' | 'rotated' | 'drained' | 'kicked' | 'error'
 
+/** Ends that the hub chose: the response is ended too, where others are torn off. */
+const endings: ReadonlySet<CloseReason> = new Set(['expired', 'rotated', 'drained', 'kicked'])
+
 /** A gap event and its framing may stand before what is sent. */
 const gapEventBytes = 8 * 1024
 
@@ -175,7 +178,7 @@ export class Subscriber implements Member, Refillable, Spoke {
   close(reason: CloseReason): void {
     if (this.state === 'closed') return
     this.state = 'closed'
-    this.#outbox.close(reason === 'rotated' || reason === 'drained' || reason === 'kicked')
+    this.#outbox.close(endings.has(reason))
     this.#host.ended(this, reason)
   }
 }

@@ -117,7 +117,7 @@ t.test(
     process.on('warning', warned)
     t.teardown(() => process.off('warning', warned))
 
-    const stream = session.request({ ':path': `${hubPath}?match=a` })
+    const stream = session.request({ ':path': `${hubPath}?match=a&cursor_lines=1` })
     const head = await new Promise<Record<string, unknown>>((resolve) =>
       stream.once('response', resolve),
     )
@@ -156,6 +156,38 @@ function h2Post(session: ReturnType<typeof connect>, port: number, body: string)
     request.resume().end(body)
   })
 }
+
+t.test('over HTTP/2 a stream that ends, ends without an error', async (t) => {
+  const app = Fastify({ http2: true })
+  const hub = await createHub({ ...options, write_timeout: '3s' })
+  await app.register(hub.plugin)
+  await app.listen({ host: '127.0.0.1', port: 0 })
+  const { port } = app.server.address() as AddressInfo
+  const session = connect(`http://127.0.0.1:${port}`)
+  t.teardown(async () => {
+    session.destroy()
+    await app.close()
+  })
+  const exp = Math.floor(Date.now() / 1000) + 2
+  const audience = `http://127.0.0.1:${port}${hubPath}`
+  const token = signToken(audience, { subscribe: ['*'], claims: { exp } })
+  const endOf = async (fields: Record<string, string>) => {
+    const stream = session.request({ ':path': `${hubPath}?match=a&cursor_lines=1`, ...fields })
+    let text = ''
+    stream.setEncoding('utf8').on('data', (chunk: string) => (text += chunk))
+    stream.on('error', (error) => (text += String(error)))
+    await new Promise((resolve) => stream.once('close', resolve))
+    return [stream.rstCode, text]
+  }
+
+  const [rotated, expired] = await Promise.all([
+    endOf({}),
+    endOf({ authorization: `Bearer ${token}` }),
+  ])
+
+  t.match(rotated, [0, /\nretry: \d+\nid: #[0-9a-f]{12}\.0\n\n$/])
+  t.match(expired, [0, /^:\nretry: \d+\nid: #[0-9a-f]{12}\.0\n\nid: #[0-9a-f]{12}\.0\n\n$/])
+})
 
 t.test('an HTTP/1.0 proxy gets the stream as it is, without chunks', async (t) => {
   const hub = await startHub(t)
