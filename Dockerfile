@@ -1,5 +1,6 @@
+# Exact versions, and with them a digest where your registry tells one: docker buildx imagetools inspect NAME.
 # docker build -t cinnabar . && docker run --read-only --tmpfs /tmp -v history:/data -p 3000:3000 --env-file hub.env cinnabar
-FROM node:22-bookworm-slim AS build
+FROM node:22.23.3-bookworm-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci
@@ -8,7 +9,7 @@ COPY scripts ./scripts
 COPY src ./src
 RUN npm run build && npm prune --omit=dev
 
-FROM node:22-bookworm-slim
+FROM node:22.23.3-bookworm-slim
 ENV NODE_ENV=production \
     MERCURE_HOST=0.0.0.0 \
     MERCURE_ADMIN_HOST=127.0.0.1 \
@@ -22,8 +23,9 @@ USER node
 VOLUME /data
 EXPOSE 3000
 STOPSIGNAL SIGTERM
-# Live, not ready: a hub whose disk is full still serves its streams.
+# Live, not ready: a hub whose disk is full still serves its streams. The admin listener answers also when no
+# file is left for another client; where it is off, the public one is asked.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=10s \
-  CMD ["node", "-e", "fetch('http://127.0.0.1:' + (process.env.MERCURE_ADMIN_PORT ?? 2019) + '/health/live').then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
+  CMD ["node", "-e", "const { MERCURE_ADMIN_PORT: admin = 2019, MERCURE_PORT: hub = 3000 } = process.env; const ask = async (port) => (await fetch(`http://127.0.0.1:${port}/health/live`)).ok; ask(admin).catch(() => ask(hub)).then((ok) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
 ENTRYPOINT ["node", "dist/src/cli/main.js"]
 CMD ["serve"]

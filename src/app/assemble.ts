@@ -108,7 +108,6 @@ export async function assemble(
     maxSubscribersPerAddress: settings.maxSubscribersPerAddress,
     registryShards: settings.registryShards,
     matchCacheEntries: Math.ceil(settings.topicMatcherCacheEntries / (surroundings.workers ?? 1)), // a total
-    cursorLines: settings.cursorLines,
     presence: settings.subscriptions,
     ...(settings.protocolVersionCompatibility === 0 ? {} : { tellSubscription: tellBoth }),
     subscriptionGraceMs: settings.subscriptionGraceMs,
@@ -139,6 +138,7 @@ export async function assemble(
       anonymous: settings.anonymous,
       speaksLegacy: settings.protocolVersionCompatibility !== 0,
       subscriptions: settings.subscriptions,
+      cursorLines: settings.cursorLines,
       cookieName: settings.cookieName,
       authorizationServers: settings.issuers
         .filter((issuer) => issuer.authorizationServer)

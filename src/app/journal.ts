@@ -105,6 +105,7 @@ export class Journal {
   }
 
   keySource(event: KeySourceEvent): void {
+    if (event.type === 'refreshed' && !event.changed) return this.#teller.debug(event, 'key source')
     if (event.type !== 'failed') return this.#teller.info(event, 'key source')
     const { error, ...fields } = event
     this.#tell(`keys ${event.uri}`, 'warn', { ...fields, err: error }, 'a key set cannot be read')

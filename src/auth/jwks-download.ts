@@ -29,27 +29,40 @@ export function publicName(url: URL): string {
   return url.protocol === 'file:' ? fileURLToPath(url) : `${url.origin}${url.pathname}`
 }
 
-/** The text of a JWK Set. Rejects when it is out of reach, over `maxSetBytes`, not UTF-8, or not there in time. */
-export async function readJwks(url: URL, signal: AbortSignal): Promise<string> {
-  const bytes =
-    url.protocol === 'file:' ? await readLocal(url, signal) : await readRemote(url, signal)
-  return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+export interface Download {
+  readonly text: string
+  /** How long its publisher says that it stays as it is (`Cache-Control: max-age`), in milliseconds. */
+  readonly maxAgeMs: number
 }
 
-async function readLocal(url: URL, signal: AbortSignal): Promise<Buffer> {
+/** The text of a JWK Set. Rejects when it is out of reach, over `maxSetBytes`, not UTF-8, or not there in time. */
+export async function readJwks(url: URL, signal: AbortSignal): Promise<Download> {
+  const { bytes, maxAgeMs } =
+    url.protocol === 'file:' ? await readLocal(url, signal) : await readRemote(url, signal)
+  return { text: new TextDecoder('utf-8', { fatal: true }).decode(bytes), maxAgeMs }
+}
+
+interface Bytes {
+  readonly bytes: Buffer
+  readonly maxAgeMs: number
+}
+
+/** A file may change at any time, and costs nothing to read. */
+async function readLocal(url: URL, signal: AbortSignal): Promise<Bytes> {
   const path = fileURLToPath(url)
   const file = await stat(path)
   if (!file.isFile()) throw new Error('this is not a regular file')
   if (file.size > maxSetBytes) throw tooLarge()
-  return readFile(path, { signal })
+  return { bytes: await readFile(path, { signal }), maxAgeMs: 0 }
 }
 
-async function readRemote(source: URL, signal: AbortSignal): Promise<Buffer> {
+async function readRemote(source: URL, signal: AbortSignal): Promise<Bytes> {
   let url = source
   for (let hops = 0; hops <= maxRedirects; hops++) {
     const response = await get(url, signal)
     const target = redirectTarget(response, url)
-    if (target === undefined) return await readBody(response)
+    if (target === undefined)
+      return { bytes: await readBody(response), maxAgeMs: maxAgeOf(response.headers) }
     void response.body?.cancel().catch(() => {}) // its connection is of no more use to us
     if (target.protocol !== source.protocol)
       throw new Error(
@@ -89,6 +102,14 @@ async function readBody(response: Response): Promise<Buffer> {
     chunks.push(chunk)
   }
   return Buffer.concat(chunks)
+}
+
+/** Infinity when nothing is said, or nothing that can be read. */
+function maxAgeOf(headers: Headers): number {
+  const control = headers.get('cache-control') ?? ''
+  if (/\bno-(?:cache|store)\b/i.test(control)) return 0
+  const seconds = /\bmax-age="?(\d{1,9})/i.exec(control)?.[1]
+  return seconds === undefined ? Infinity : 1000 * Number(seconds)
 }
 
 function tooLarge(): Error {

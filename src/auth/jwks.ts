@@ -1,5 +1,5 @@
 import { JwkSet } from './jwk-set.ts'
-import { parseJwksUri, publicName, readJwks } from './jwks-download.ts'
+import { type Download, parseJwksUri, publicName, readJwks } from './jwks-download.ts'
 import type { KeyHint, KeySource, VerificationKey } from './keys.ts'
 
 /** What happened to a JWK Set; `uri` is without its query. */
@@ -23,7 +23,7 @@ export interface JwksOptions {
   readonly onEvent?: (event: JwksEvent) => void
   /** The clock, in ms since the epoch. */
   readonly now?: () => number
-  /** Between two regular fetches. */
+  /** Between two regular fetches, at most: sooner when the set says that it changes sooner, or is a file. */
   readonly refreshMs?: number
   /** Between two fetches that unknown keys cause: whoever sends made-up key ids must not make the hub a flood. */
   readonly cooldownMs?: number
@@ -36,7 +36,8 @@ export interface JwksOptions {
 /**
  * The keys that an issuer publishes as a JWK Set, by HTTP or in a file.
  *
- * One fetch at a time, every hour and when a token names a key that is not there. While the source
+ * One fetch at a time, every five minutes at least and when a token names a key that is not there: for so
+ * long counts a key that was removed, or for as long as the answer may be cached. While the source
  * is down the last keys stay; whoever presents a token waits for one fetch at most.
  */
 export class JwksSource implements KeySource {
@@ -47,6 +48,7 @@ export class JwksSource implements KeySource {
   #generation = 0
   #failures = 0
   #lastAskedMs = -Infinity
+  #maxAgeMs = Infinity
   #readAtMs: number
   #fetching: Promise<void> | undefined
   #timer: NodeJS.Timeout | undefined
@@ -56,7 +58,7 @@ export class JwksSource implements KeySource {
     this.#options = {
       onEvent: options.onEvent ?? (() => {}),
       now: options.now ?? Date.now,
-      refreshMs: options.refreshMs ?? 3_600_000,
+      refreshMs: options.refreshMs ?? 300_000,
       cooldownMs: options.cooldownMs ?? 30_000,
       timeoutMs: options.timeoutMs ?? 5_000,
       retryMs: options.retryMs ?? 2_000,
@@ -115,7 +117,13 @@ export class JwksSource implements KeySource {
     } catch (cause) {
       throw new Error(`cannot read ${publicName(this.#url)}: ${reason(cause)}`, { cause })
     }
-    this.#scheduleFetch(this.#options.refreshMs)
+    this.#scheduleFetch(this.#refreshMs)
+  }
+
+  /** What is cached for a second would make the hub a flood. */
+  get #refreshMs(): number {
+    const { refreshMs, cooldownMs } = this.#options
+    return Math.min(refreshMs, Math.max(this.#maxAgeMs, cooldownMs))
   }
 
   #fetch(): Promise<void> {
@@ -129,7 +137,7 @@ export class JwksSource implements KeySource {
     try {
       await this.#load()
       this.#failures = 0
-      this.#scheduleFetch(this.#options.refreshMs)
+      this.#scheduleFetch(this.#refreshMs)
     } catch (error) {
       if (this.#closed.signal.aborted) return
       const { retryMs, cooldownMs } = this.#options
@@ -141,8 +149,10 @@ export class JwksSource implements KeySource {
   }
 
   async #load(): Promise<void> {
-    const next = JwkSet.parse(await this.#read())
+    const { text, maxAgeMs } = await this.#read()
+    const next = JwkSet.parse(text)
     if (this.#closed.signal.aborted) return
+    this.#maxAgeMs = maxAgeMs
     this.#readAtMs = this.#options.now()
     const changed = next.text !== this.#set.text
     if (changed) {
@@ -152,7 +162,7 @@ export class JwksSource implements KeySource {
     this.#report({ type: 'refreshed', changed })
   }
 
-  async #read(): Promise<string> {
+  async #read(): Promise<Download> {
     const { timeoutMs } = this.#options
     const limit = new AbortController()
     const abort = () => limit.abort(this.#closed.signal.reason)

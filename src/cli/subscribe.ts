@@ -71,6 +71,7 @@ function withMatchers(hub: string, args: Arguments): string {
   const url = new URL(hub)
   for (const flag of ['match', 'urlpattern', 'topic'] as const)
     for (const value of args.list(flag)) url.searchParams.append(parameters[flag], value)
+  url.searchParams.set('cursor_lines', '1') // so that a client that has heard nothing resumes too
   if (['match', 'urlpattern', 'topic'].every((flag) => args.list(flag).length === 0))
     args.problems.push('expected a matcher: --match, --urlpattern or --topic, got none')
   return url.href
@@ -99,5 +100,5 @@ function asLine({ id, type, data }: StreamEvent): string {
 /** As it was on the wire, so that it can be read again. */
 function asBlock({ id, type, data }: StreamEvent): string {
   const lines = data.split('\n').map((line) => `data: ${line}\n`)
-  return `${id === '' ? '' : `id: ${id}\n`}${type === 'message' ? '' : `event: ${type}\n`}${lines.join('')}\n`
+  return `${type === 'message' ? '' : `event: ${type}\n`}${lines.join('')}${id === '' ? '' : `id: ${id}\n`}\n`
 }

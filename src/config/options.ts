@@ -1,6 +1,6 @@
 import * as address from './addresses.ts'
 import { bytes, flag, number, oneOf, type Option, secret, several, text, time } from './option.ts'
-import { choice, count, optional, type Parser } from './parse.ts'
+import { boolean, choice, count, optional, type Parser } from './parse.ts'
 
 /** Static keys verify with one of these; a PEM with any but the first three. */
 export const algorithms = [
@@ -208,7 +208,12 @@ export const options = {
     { ceiling: '7d' },
     'How long an Idempotency-Key is remembered; 0 for off.',
   ),
-  cursor_lines: flag('Tell streams their position from the first second.', '1'),
+  cursor_lines: oneOf(
+    cursorLines,
+    'auto, 1 or 0',
+    'auto',
+    'Tell streams their position in blocks without data: auto for EventSource of browsers and for who asks by cursor_lines=1.',
+  ),
   admin_token: secret(
     'Token that opens kick and debug to others than loopback.',
     address.bearerToken,
@@ -250,6 +255,12 @@ function compatibility(value: string): ReturnType<Parser<0 | 7 | 8>> {
   if (value === 'off' || value === '0') return { value: 0 }
   if (value === '7') return { value: 7 }
   return value === '8' ? { value: 8 } : { expected: 'off, 7 or 8' }
+}
+
+function cursorLines(value: string): ReturnType<Parser<boolean | 'auto'>> {
+  if (value === 'auto') return { value }
+  const parsed = boolean(value)
+  return parsed.expected === undefined ? parsed : { expected: 'auto, 1 or 0' }
 }
 
 function workers(value: string): ReturnType<Parser<number | 'auto'>> {

@@ -64,7 +64,8 @@ export interface Settings {
   readonly trustedProxies: readonly string[]
   readonly subscriptionGraceMs: number
   readonly idempotencyWindowMs: number
-  readonly cursorLines: boolean
+  /** Who gets blocks without data; `auto`: those that are known to take them. */
+  readonly cursorLines: boolean | 'auto'
   readonly adminToken: string | undefined
   /** Names of the admin listener besides loopback names. */
   readonly adminNames: readonly string[]

@@ -64,6 +64,16 @@ function wantsJson(accept = ''): boolean {
 }
 
 /**
+ * Whether a request ended because its client left: that is no refusal, and nobody's fault. The body, or
+ * the answer, then ends before its time, and only that; whatever else fails is told all the same.
+ */
+export function hasLeft(error: unknown, { raw }: FastifyReply): boolean {
+  const { code } = (error ?? {}) as { code?: unknown }
+  const isCut = code === 'ECONNRESET' || code === 'EPIPE' || code === 'ERR_STREAM_PREMATURE_CLOSE'
+  return isCut && (raw.closed || raw.destroyed || raw.socket?.destroyed !== false)
+}
+
+/**
  * What the framework throws, in the hub's own words; what nobody expected becomes `internal`.
  *
  * @param bodyLimit bytes that the body could have

@@ -3,15 +3,15 @@ import type { Identity } from '../auth/authenticator.ts'
 import type { Matcher } from '../protocol/matcher.ts'
 import { hubPath } from '../protocol/reserved.ts'
 import { Cors } from './cors.ts'
+import { cursorLinesParameter, takesCursorLines } from './cursor-lines.ts'
 import { asHubError } from './errors.ts'
 import { askingForm, parseForm } from './form.ts'
 import type { HubUrlResolver } from './hub-urls.ts'
-import { cursorParameters } from './legacy.ts'
 import { parseMatchers } from './matchers.ts'
 import { maySubscribe, type PluginOptions, securityHeaders } from './plugin.ts'
 import { acceptsStream } from './negotiation.ts'
 import { presentedBy } from './presented.ts'
-import { open, streamHeaders, takeOver } from './subscribe.ts'
+import { isCursorParameter, open, streamHeaders, takeOver } from './subscribe.ts'
 import { harmless, isUsual } from './usual.ts'
 import type { Head } from './wire.ts'
 
@@ -37,7 +37,9 @@ const fields: ReadonlySet<string> = new Set([
 ])
 
 /** With any of these a query is left to the framework: they ask for history, or in words of protocol 0.x. */
-const unusual = ['last_event_id', ...cursorParameters, 'topic', 'authorization']
+function isUnusual(name: string): boolean {
+  return name === 'topic' || name === 'authorization' || isCursorParameter(name)
+}
 
 /** Queries that are remembered with what they ask for, and the longest of them, in characters. */
 const rememberedQueries = 64
@@ -47,11 +49,18 @@ interface Asking {
   readonly identity: Identity
   readonly address: string | undefined
   readonly matchers: readonly Matcher[]
+  readonly hasCursorLines: boolean
+}
+
+/** What a query says. */
+interface Wish {
+  readonly matchers: readonly Matcher[]
+  readonly asksForLines: boolean
 }
 
 interface Asked {
   readonly hubUrl: string
-  readonly matchers: readonly Matcher[]
+  readonly wish: Wish
 }
 
 /**
@@ -111,26 +120,35 @@ export class HotSubscribe {
   /** Who asks for what; undefined when that is unusual, or to be refused. */
   #read(request: IncomingMessage): Asking | undefined {
     if (this.#isClosed) return undefined
-    const { authenticator, hub, needsAddress } = this.#options
+    const { authenticator, hub, needsAddress, cursorLines } = this.#options
     const urls = this.#urls.resolve(request)
     if (urls.isMisdirected) return undefined
-    const matchers = this.#matchersOf(request.url?.slice(start.length) ?? '', urls.hubUrl)
-    if (matchers === undefined) return undefined
+    const wish = this.#wishOf(request.url?.slice(start.length) ?? '', urls.hubUrl)
+    if (wish === undefined) return undefined
     const identity = authenticator.recognise(presentedBy(request, urls, false))
     if (identity === undefined || identity.protocol === '0.x') return undefined // that has other answers
     if (hub.kicks.isDenied(identity.tokenHash)) return undefined
     const address = needsAddress ? this.#urls.addressOf(request) : undefined
-    return { identity, address, matchers }
+    const { matchers, asksForLines } = wish
+    const hasCursorLines = takesCursorLines(cursorLines, request.headers, asksForLines)
+    return { identity, address, matchers, hasCursorLines }
   }
 
   #open(
-    { identity, address, matchers }: Asking,
+    { identity, address, matchers, hasCursorLines }: Asking,
     request: IncomingMessage,
     response: ServerResponse,
   ): boolean {
     const { hub } = this.#options
     if (!hub.seatNow({ tokenHash: identity.tokenHash, address })) return false
-    const opening = { identity, address, matchers, start: undefined, isPlain: false }
+    const opening = {
+      identity,
+      address,
+      matchers,
+      start: undefined,
+      isPlain: false,
+      hasCursorLines,
+    }
     try {
       open(hub, opening, () => takeOver(request, response, this.#headFor(request.headers.origin)))
     } catch (error) {
@@ -142,14 +160,14 @@ export class HotSubscribe {
   }
 
   /** What a query asks for; undefined when that is unusual, or wrong. */
-  #matchersOf(query: string, hubUrl: string): readonly Matcher[] | undefined {
+  #wishOf(query: string, hubUrl: string): Wish | undefined {
     const known = this.#asked.get(query)
-    if (known?.hubUrl === hubUrl) return known.matchers
-    const matchers = read(query, hubUrl)
-    if (matchers === undefined || query.length > longestQuery) return matchers
+    if (known?.hubUrl === hubUrl) return known.wish
+    const wish = read(query, hubUrl)
+    if (wish === undefined || query.length > longestQuery) return wish
     if (this.#asked.size >= rememberedQueries) this.#asked.clear()
-    this.#asked.set(query, { hubUrl, matchers })
-    return matchers
+    this.#asked.set(query, { hubUrl, wish })
+    return wish
   }
 
   /** The fields of the answer, one object for all who come from the same origin as the one before. */
@@ -163,10 +181,12 @@ export class HotSubscribe {
   }
 }
 
-function read(query: string, hubUrl: string): readonly Matcher[] | undefined {
+function read(query: string, hubUrl: string): Wish | undefined {
   try {
     const form = parseForm(query, askingForm)
-    return unusual.some((name) => form.has(name)) ? undefined : parseMatchers(form, hubUrl)
+    if (form.fields.some(([name]) => isUnusual(name))) return undefined
+    const asksForLines = form.get(cursorLinesParameter) === '1'
+    return { matchers: parseMatchers(form, hubUrl), asksForLines }
   } catch {
     return undefined // the framework's route says what is wrong
   }

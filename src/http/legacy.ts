@@ -6,9 +6,6 @@ import { compileSelector } from '../protocol/legacy/selector.ts'
 import type { Matcher } from '../protocol/matcher.ts'
 import { askingForm, Form, parseForm } from './form.ts'
 
-/** Names that protocol 0.x had for the cursor, over the years; the newest that hubs knew first. */
-export const cursorParameters = ['lastEventID', 'Last-Event-ID', 'lastEventId'] as const
-
 /**
  * Whether a subscription is one of protocol 0.x by its parameters: it says `topic`, and no matcher of
  * 1.0. A token, once there is one, decides instead (decision 6).

@@ -4,7 +4,8 @@ import type { Hub } from '../hub/hub.ts'
 import { HubError } from '../protocol/errors.ts'
 import { hubPath } from '../protocol/reserved.ts'
 import { Cors, type CorsOptions } from './cors.ts'
-import { asHubError, maxQueryBytes, sendError } from './errors.ts'
+import type { CursorLines } from './cursor-lines.ts'
+import { asHubError, hasLeft, maxQueryBytes, sendError } from './errors.ts'
 import type { FileLimit } from './file-limit.ts'
 import {
   type HubUrlOptions,
@@ -30,6 +31,8 @@ export interface PluginOptions extends HubUrlOptions, CorsOptions {
   readonly authenticator: Authenticator
   readonly anonymous: boolean
   readonly subscriptions: boolean
+  /** Which streams carry blocks without data. */
+  readonly cursorLines: CursorLines
   readonly cookieName: string
   readonly authorizationServers: readonly string[]
   /** Bytes that a publish or QUERY body may have. */
@@ -107,6 +110,7 @@ export async function mercure(app: FastifyInstance, options: PluginOptions): Pro
   app.addHook('onClose', async () => void app.server.off('connection', arrived))
 
   app.setErrorHandler((error, request, reply) => {
+    if (hasLeft(error, reply)) return void reply.hijack()
     const refusal = asHubError(error, bodyLimitOf(request))
     options.onRefusal(kindOf(request), refusal)
     const metadataUrl = hasMetadata ? urlsOf(request).metadataUrl : undefined
@@ -150,6 +154,7 @@ export async function mercure(app: FastifyInstance, options: PluginOptions): Pro
           address:
             options.needsAddress || bringsCursor(request) ? urls.addressOf(request.raw) : undefined,
           speaksLegacy: options.speaksLegacy,
+          cursorLines: options.cursorLines,
         }),
     })
 

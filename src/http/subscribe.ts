@@ -5,15 +5,10 @@ import type { Start } from '../hub/cursors.ts'
 import type { Hub } from '../hub/hub.ts'
 import { HubError } from '../protocol/errors.ts'
 import type { Matcher } from '../protocol/matcher.ts'
+import { type CursorLines, cursorLinesParameter, takesCursorLines } from './cursor-lines.ts'
 import { askingForm, type Form, parseForm } from './form.ts'
 import type { Wire } from '../registry/outbox.ts'
-import {
-  cursorParameters,
-  hasSelectorsOnly,
-  isLegacyRequest,
-  queryOf,
-  setLegacyCursor,
-} from './legacy.ts'
+import { hasSelectorsOnly, isLegacyRequest, queryOf, setLegacyCursor } from './legacy.ts'
 import { parseMatchers } from './matchers.ts'
 import { requireForm, requireStream } from './negotiation.ts'
 import { isQueued, itsTurn } from './pipeline.ts'
@@ -27,6 +22,7 @@ export interface Caller {
   readonly address: string | undefined
   /** Protocol 0.x is spoken too. */
   readonly speaksLegacy: boolean
+  readonly cursorLines: CursorLines
 }
 
 /** Fields of every stream's head. */
@@ -48,7 +44,7 @@ export async function subscribe(
   hub: Hub,
   request: FastifyRequest,
   reply: FastifyReply,
-  { identity, hubUrl, address, speaksLegacy }: Caller,
+  { identity, hubUrl, address, speaksLegacy, cursorLines }: Caller,
 ): Promise<void> {
   if (!speaksLegacy) requireForm(request, reply)
   const query = parseForm(queryOf(request.raw), askingForm)
@@ -61,7 +57,7 @@ export async function subscribe(
   const matchers = parseMatchers(form, hubUrl, speaksLegacy)
   if (!isLegacy) requireStream(request)
   if (isQueued(reply.raw)) await itsTurn(reply.raw)
-  const requested = cursorOf(request, query, body, speaksLegacy)
+  const requested = cursorOf(request, query, body)
   const start = requested === undefined ? undefined : await locate(hub, requested)
   if (start === 'unavailable') {
     if (isEventSource(request)) return tryAgain(reply)
@@ -84,9 +80,10 @@ export async function subscribe(
   }
   if (isHead) return void headOf(reply, start).send()
   const from = requested === '' ? undefined : start
-  open(hub, { identity, address, matchers, start: from, isPlain: isLegacy }, () =>
-    takeFrom(request, headOf(reply, start)),
-  )
+  const asksForLines = form.get(cursorLinesParameter) === '1'
+  const hasCursorLines = takesCursorLines(cursorLines, request.headers, asksForLines)
+  const opening = { identity, address, matchers, start: from, isPlain: isLegacy, hasCursorLines }
+  open(hub, opening, () => takeFrom(request, headOf(reply, start)))
 }
 
 /** What a stream is opened with. */
@@ -96,12 +93,13 @@ export interface Opening {
   readonly matchers: readonly Matcher[]
   readonly start: Start | undefined
   readonly isPlain: boolean
+  readonly hasCursorLines: boolean
 }
 
 /** Opens a stream that has its seat; gives that back when `takeWire` finds that the client has gone meanwhile. */
 export function open(
   hub: Hub,
-  { identity, address, matchers, start, isPlain }: Opening,
+  { identity, address, matchers, start, isPlain, hasCursorLines }: Opening,
   takeWire: () => Wire | undefined,
 ): void {
   const { grants, tokenHash, expiresAtMs, issuer, subject } = identity
@@ -118,6 +116,7 @@ export function open(
     start,
     address,
     isPlain,
+    hasCursorLines,
     grants,
     tokenHash,
     expiresAtMs,
@@ -186,22 +185,38 @@ export function takeOver(
 
 /**
  * The cursor a client sends: the `Last-Event-ID` field, else the parameter of the query, else of the
- * body. Empty when it is there and says nothing; undefined when there is none.
+ * body, else what looks like it. Empty when it is there and says nothing; undefined when there is none.
  */
 function cursorOf(
   request: FastifyRequest,
   query: Form,
   body: Form | undefined,
-  speaksLegacy: boolean,
 ): string | undefined {
   const field = request.headers['last-event-id']
   const candidates = [
     field === undefined ? undefined : fromFieldValue(String(field)),
-    query.get('last_event_id'),
-    body?.get('last_event_id'),
-    ...(speaksLegacy ? cursorParameters : []).map((name) => query.get(name)),
+    query.get(cursorParameter),
+    body?.get(cursorParameter),
+    ...otherSpellings(query),
+    ...otherSpellings(body),
   ].filter((value) => value !== undefined)
   return candidates.find((value) => value !== '') ?? candidates[0]
+}
+
+const cursorParameter = 'last_event_id'
+
+/**
+ * Whether a parameter is the cursor, however it is spelled: `lastEventId` of polyfills, `lastEventID` and
+ * `Last-Event-ID` of protocol 0.x, and what else a client may be set to. Unread, it would lose updates.
+ */
+export function isCursorParameter(name: string): boolean {
+  return /^last[-_]?event[-_]?id$/i.test(name)
+}
+
+/** Its values in the order in which they were sent. */
+function otherSpellings(form: Form | undefined): readonly string[] {
+  const fields = form?.fields ?? []
+  return fields.filter(([name]) => isCursorParameter(name)).map(([, value]) => value)
 }
 
 /** Field values travel as bytes: UTF-8 when they are valid, as browsers send them (decision 6). */

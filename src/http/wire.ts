@@ -78,6 +78,15 @@ function dateField(): string {
 const nothing = Buffer.alloc(0)
 const ignore = () => {}
 
+/** How long a response that has ended may take to leave, in milliseconds. */
+const lingerMs = 2_000
+
+/** TLS and HTTP/2 take bytes a little later; a peer that takes none is waited for no longer than that. */
+function linger(stream: { destroy(): unknown; once(event: 'close', fn: () => void): unknown }) {
+  const timer = setTimeout(() => stream.destroy(), lingerMs).unref()
+  stream.once('close', () => clearTimeout(timer))
+}
+
 /** What Node's TCP and TLS handles tell about bytes on their way (feature-detected; Node 20, 22, 24). */
 interface Handle {
   readonly bytesWritten: number
@@ -136,7 +145,8 @@ class SocketWire implements Wire {
 
   finish(): void {
     if (this.framing === 'chunked') this.#socket.write(lastChunk)
-    this.#socket.destroySoon() // nothing is pending, so this waits for nobody
+    this.#socket.destroySoon()
+    if (this.pendingBytes > 0) linger(this.#socket)
   }
 
   destroy(): void {
@@ -194,6 +204,7 @@ class StreamWire implements Wire {
 
   finish(): void {
     this.#stream.end()
+    linger(this.#stream)
   }
 
   destroy(): void {

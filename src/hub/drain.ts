@@ -4,16 +4,18 @@ import type { Subscriber } from './subscriber.ts'
 const spread = 0.9
 /** Streams let go at once, before the event loop turns. */
 const batch = 200
+/** How soon it is seen that streams left by themselves. */
+const lookMs = 50
 
 /**
  * Lets streams go at random moments of `drainMs`, so that they come back to another hub as they left:
  * not all at once, and not in the order in which they came.
  *
  * Those who come due together go in batches that yield to the event loop; with `drainMs` 0 that is all
- * of them.
+ * of them. It is over when nobody is left, whoever ended the streams.
  */
 export async function drainOver(
-  subscribers: Iterable<Subscriber>,
+  subscribers: ReadonlySet<Subscriber>,
   drainMs: number,
   letGo: (subscriber: Subscriber) => void,
 ): Promise<void> {
@@ -22,17 +24,20 @@ export async function drainOver(
     .map((subscriber) => ({ subscriber, atMs: spread * drainMs * Math.random() }))
     .sort((one, other) => one.atMs - other.atMs)
   let gone = 0
-  while (gone < leaving.length) {
+  while (gone < leaving.length && subscribers.size > 0) {
     const elapsedMs = performance.now() - started
     const end = Math.min(gone + batch, leaving.length)
     while (gone < end) {
       const next = leaving[gone]
-      if (next === undefined || next.atMs > elapsedMs) break
-      letGo(next.subscriber)
+      if (next === undefined) break
+      const isOpen = next.subscriber.state !== 'closed'
+      if (isOpen && next.atMs > elapsedMs) break
+      if (isOpen) letGo(next.subscriber)
       gone++
     }
-    await pause(gone === end ? 0 : (leaving[gone]?.atMs ?? 0) - elapsedMs)
+    await pause(gone === end ? 0 : Math.min((leaving[gone]?.atMs ?? 0) - elapsedMs, lookMs))
   }
+  for (const late of subscribers) letGo(late) // had its seat before, and opened since
 }
 
 function pause(ms: number): Promise<void> {

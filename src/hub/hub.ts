@@ -73,7 +73,6 @@ export class Hub implements Host {
     this.#cursors = new Cursors(options.log)
     this.#lines = new OwnLines({
       cursors: this.#cursors,
-      cursorLines: options.cursorLines,
       delivered: () => this.#dispatcher.delivered,
       streams: () => this.#subscribers.size,
     })
@@ -235,6 +234,7 @@ export class Hub implements Host {
       tokenHash: subscription.tokenHash,
       address: subscription.address,
       isPlain: subscription.isPlain ?? false,
+      hasCursorLines: subscription.hasCursorLines ?? false,
       subject: subscription.subject,
       tokenEndsAtMs: expiresAtMs,
     })
@@ -264,14 +264,17 @@ export class Hub implements Host {
 
   /** Who may come back to another hub finds there that it left: that is written first. */
   #end(subscriber: Subscriber): void {
-    const written = this.presence?.leaving(subscriber.subscriptions)
+    const { subscriptions, tokenEndsAtMs = Infinity } = subscriber
+    const written = this.presence?.leaving(subscriptions, tokenEndsAtMs - Date.now())
     if (written === undefined) this.#rotate(subscriber)
     else void written.then(() => this.#rotate(subscriber))
   }
 
   #rotate(subscriber: Subscriber): void {
-    if (subscriber.endReason === 'rotated') subscriber.send(this.#lines.rotation(subscriber))
-    subscriber.close(subscriber.endReason)
+    const { endReason } = subscriber
+    const isRotated = endReason === 'rotated'
+    subscriber.send(this.#lines[isRotated ? 'rotation' : 'blockEnd'](subscriber))
+    subscriber.close(endReason)
   }
 
   /** Entries are missing before what was dispatched: live streams whom it concerns learn it, and so do kicks. */

@@ -21,8 +21,6 @@ export interface HubOptions extends SeatLimits {
   readonly maxFrameBytes: number
   readonly registryShards: number
   readonly matchCacheEntries: number
-  /** Whether streams carry blocks without data that move the client's cursor. */
-  readonly cursorLines: boolean
   /** Whether the hub tells who subscribes: subscription events and the list. */
   readonly presence?: boolean
   /** The words in which it tells; those of protocol 1.0 when absent. */
@@ -48,6 +46,8 @@ export interface Subscription {
   readonly address?: string | undefined
   /** Nothing but updates, comments and reconnection times: no cursor lines, no gap events; subscription events have no type. */
   readonly isPlain?: boolean
+  /** It carries blocks without data that move the client's cursor, unless it is plain. */
+  readonly hasCursorLines?: boolean
   /** Who the token says it is, for kicks and presence. */
   readonly issuer?: string | undefined
   readonly subject?: string | undefined

@@ -13,8 +13,6 @@ const rotationRetryMs = { least: 100, most: 1_000 }
 
 export interface OwnLinesOptions {
   readonly cursors: Cursors
-  /** Whether streams carry blocks without data that move the client's cursor. */
-  readonly cursorLines: boolean
   /** The last position that every live stream has. */
   readonly delivered: () => number
   /** Streams that are open: as many may come back at once. */
@@ -24,8 +22,9 @@ export interface OwnLinesOptions {
 /**
  * What the hub itself says on a stream: reconnection times, cursors, heartbeats, gaps.
  *
- * A plain stream is told none of it but comments and reconnection times. Some of its parsers take any block
- * that an empty line ends for an event, so its block stays open for the next update.
+ * Many parsers take any block that an empty line ends for an event. So streams without cursor lines get no
+ * empty line but behind data: comments and reconnection times stand before the next event. A plain stream
+ * is told of no gaps either.
  */
 export class OwnLines {
   readonly #options: OwnLinesOptions
@@ -57,8 +56,7 @@ export class OwnLines {
 
   /** What stands behind the hub's own lines. */
   blockEnd(subscriber: Subscriber): string {
-    if (subscriber.isPlain) return ':\n'
-    return this.#cursorLine(subscriber) || '\n'
+    return this.#cursorLine(subscriber) || ':\n'
   }
 
   /** Entries before this position are missing; what is kept can be had from the earliest on. */
@@ -74,8 +72,8 @@ export class OwnLines {
 
   /** Live streams have everything up to the last pass, or more when this pass has reached them. */
   #cursorLine(subscriber: Subscriber): string {
-    const { cursors, cursorLines, delivered } = this.#options
-    if (!cursorLines || subscriber.isPlain) return ''
+    const { cursors, delivered } = this.#options
+    if (!subscriber.hasCursorLines) return ''
     const isLive = subscriber.state === 'live'
     const seen = isLive ? Math.max(subscriber.position, delivered()) : subscriber.position
     return encodeCursorLine(cursors.at(seen))

@@ -107,14 +107,16 @@ export class Presence {
 
   /**
    * A stream is about to be closed. Resolves when the log knows that it left, so that its successor finds
-   * its place, or soon after; undefined when there is nothing to wait for.
+   * its place, or soon after, or when `mostMs` are over; undefined when there is nothing to wait for.
    */
-  leaving(streams: readonly Held[]): Promise<void> | undefined {
+  leaving(streams: readonly Held[], mostMs: number): Promise<void> | undefined {
     const those = streams.filter((held) => this.#held.has(held) && this.#mayComeBack(held))
     if (those.length === 0) return undefined
     for (const held of those) if (held.absence === undefined) this.#leave(held)
     let timer: NodeJS.Timeout | undefined
-    const atMost = new Promise<void>((resolve) => (timer = setTimeout(resolve, leavingMs)))
+    const atMost = new Promise<void>(
+      (resolve) => (timer = setTimeout(resolve, Math.min(mostMs, leavingMs))),
+    )
     return Promise.race([this.#changes.settled(false), atMost]).finally(() => clearTimeout(timer))
   }
 

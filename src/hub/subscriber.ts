@@ -10,6 +10,9 @@ import type { Spoke } from './wheel.ts'
 export type CloseReason =
   'peer' | 'slow' | 'stalled' | 'expired' | 'rotated' | 'drained' | 'kicked' | 'error'
 
+/** Ends that the hub chose: the response is ended too, where others are torn off. */
+const endings: ReadonlySet<CloseReason> = new Set(['expired', 'rotated', 'drained', 'kicked'])
+
 /** A gap event and its framing may stand before what is sent. */
 const gapEventBytes = 8 * 1024
 
@@ -39,6 +42,8 @@ export interface SubscriberOptions {
   readonly address: string | undefined
   /** Nothing but updates, comments and reconnection times go to it. */
   readonly isPlain: boolean
+  /** It carries blocks without data that move the client's cursor, unless it is plain. */
+  readonly hasCursorLines: boolean
   readonly subject?: string | undefined
   readonly tokenEndsAtMs?: number | undefined
 }
@@ -58,6 +63,7 @@ export class Subscriber implements Member, Refillable, Spoke {
   readonly tokenHash: string | undefined
   readonly address: string | undefined
   readonly isPlain: boolean
+  readonly hasCursorLines: boolean
   /** The token's subject, and when the token ends in milliseconds since 1970. */
   readonly subject: string | undefined
   readonly tokenEndsAtMs: number | undefined
@@ -95,6 +101,7 @@ export class Subscriber implements Member, Refillable, Spoke {
     this.tokenHash = options.tokenHash
     this.address = options.address
     this.isPlain = options.isPlain
+    this.hasCursorLines = options.hasCursorLines && !options.isPlain
     this.subject = options.subject
     this.tokenEndsAtMs = options.tokenEndsAtMs
     this.lastWriteMs = performance.now()
@@ -171,7 +178,7 @@ export class Subscriber implements Member, Refillable, Spoke {
   close(reason: CloseReason): void {
     if (this.state === 'closed') return
     this.state = 'closed'
-    this.#outbox.close(reason === 'rotated' || reason === 'drained' || reason === 'kicked')
+    this.#outbox.close(endings.has(reason))
     this.#host.ended(this, reason)
   }
 }

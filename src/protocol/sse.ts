@@ -1,7 +1,10 @@
 import type { Update, UpdateDraft } from './update.ts'
 
 /**
- * Encodes an update as a Server-Sent Event: event, retry, id, one `data:` per line, blank line.
+ * Encodes an update as a Server-Sent Event: event, retry, one `data:` per line, id, blank line.
+ *
+ * The id stands last: several clients take it when its line arrives, and would never be sent again what was
+ * cut behind it.
  *
  * CRLF, CR and LF each end a line, so nothing in the data can become a field of its own; ids and
  * types were checked before (validateUpdate). See draft-08 § 1.3.
@@ -18,7 +21,7 @@ export function encodeUpdates(updates: readonly Update[]): Buffer {
 function frameText(update: Update): string {
   const event = update.type === '' ? '' : `event: ${update.type}\n`
   const retry = update.retry === '' ? '' : `retry: ${update.retry}\n`
-  return `${event}${retry}id: ${update.id}\n${dataLines(update.data)}\n`
+  return `${event}${retry}${dataLines(update.data)}id: ${update.id}\n\n`
 }
 
 /** Bytes that `encodeUpdate` would need at most, without encoding: each line break may cost seven. */

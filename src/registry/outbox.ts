@@ -13,7 +13,7 @@ export interface Wire {
   /** Looks whether bytes have left the kernel that it took earlier; `takenBytes` grows soon when they have. */
   lookCloser?(): void
   write(bytes: Buffer): void
-  /** Ends the response as its framing says, and closes the connection at once. */
+  /** Ends the response as its framing says, and closes the connection: at once, or soon when bytes are pending. */
   finish(): void
   destroy(): void
   listen(listener: WireListener): void
@@ -96,12 +96,12 @@ export class Outbox {
     }
   }
 
-  /** Lets go of what is queued and of the connection; with a last chunk when nothing stands before it. */
+  /** Lets go of what is queued and of the connection; ends the response when nothing was queued, which may be half a frame. */
   close(isFinished: boolean): void {
-    const isEmpty = this.pendingBytes === 0
+    const isWhole = !this.isQueueing
     this.#queue = undefined
     this.#queuedBytes = 0
-    if (isFinished && isEmpty) this.#wire.finish()
+    if (isFinished && isWhole) this.#wire.finish()
     else this.#wire.destroy()
   }
 

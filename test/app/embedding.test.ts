@@ -46,7 +46,7 @@ t.test(
 
     t.match(id, /^urn:uuid:/)
     t.strictSame(await stream.until(1), [{ id, type: 'test', data: 'hello' }])
-    t.match(stream.body, /retry: 5\nid: urn:uuid/)
+    t.match(stream.body, /retry: 5\ndata: hello\nid: urn:uuid/)
     const own = await ask(`http://127.0.0.1:${port}/`)
     t.match(
       [own.status, own.text, own.headers['x-frame-options']],
@@ -117,7 +117,7 @@ t.test(
     process.on('warning', warned)
     t.teardown(() => process.off('warning', warned))
 
-    const stream = session.request({ ':path': `${hubPath}?match=a` })
+    const stream = session.request({ ':path': `${hubPath}?match=a&cursor_lines=1` })
     const head = await new Promise<Record<string, unknown>>((resolve) =>
       stream.once('response', resolve),
     )
@@ -132,7 +132,7 @@ t.test(
       'content-type': 'text/event-stream',
       'x-frame-options': 'DENY',
     })
-    t.match(text, /^:\nretry: \d+\nid: #[0-9a-f]{12}\.0\n\nid: i\ndata: over h2\n\n$/)
+    t.match(text, /^:\nretry: \d+\nid: #[0-9a-f]{12}\.0\n\ndata: over h2\nid: i\n\n$/)
     t.strictSame([published, large], [200, 413])
     t.strictSame(warnings, [])
     const ended = new Promise((resolve) => stream.once('close', resolve))
@@ -157,6 +157,38 @@ function h2Post(session: ReturnType<typeof connect>, port: number, body: string)
   })
 }
 
+t.test('over HTTP/2 a stream that ends, ends without an error', async (t) => {
+  const app = Fastify({ http2: true })
+  const hub = await createHub({ ...options, write_timeout: '3s' })
+  await app.register(hub.plugin)
+  await app.listen({ host: '127.0.0.1', port: 0 })
+  const { port } = app.server.address() as AddressInfo
+  const session = connect(`http://127.0.0.1:${port}`)
+  t.teardown(async () => {
+    session.destroy()
+    await app.close()
+  })
+  const exp = Math.floor(Date.now() / 1000) + 2
+  const audience = `http://127.0.0.1:${port}${hubPath}`
+  const token = signToken(audience, { subscribe: ['*'], claims: { exp } })
+  const endOf = async (fields: Record<string, string>) => {
+    const stream = session.request({ ':path': `${hubPath}?match=a&cursor_lines=1`, ...fields })
+    let text = ''
+    stream.setEncoding('utf8').on('data', (chunk: string) => (text += chunk))
+    stream.on('error', (error) => (text += String(error)))
+    await new Promise((resolve) => stream.once('close', resolve))
+    return [stream.rstCode, text]
+  }
+
+  const [rotated, expired] = await Promise.all([
+    endOf({}),
+    endOf({ authorization: `Bearer ${token}` }),
+  ])
+
+  t.match(rotated, [0, /\nretry: \d+\nid: #[0-9a-f]{12}\.0\n\n$/])
+  t.match(expired, [0, /^:\nretry: \d+\nid: #[0-9a-f]{12}\.0\n\nid: #[0-9a-f]{12}\.0\n\n$/])
+})
+
 t.test('an HTTP/1.0 proxy gets the stream as it is, without chunks', async (t) => {
   const hub = await startHub(t)
   const stream = await hub.subscribe('match=a', { version: '1.0' })
@@ -167,7 +199,7 @@ t.test('an HTTP/1.0 proxy gets the stream as it is, without chunks', async (t) =
   t.equal(stream.head.headers['transfer-encoding'], undefined)
   t.match(
     stream.body,
-    /^:\nretry: \d+\nid: #[0-9a-f]{12}\.0\n\nid: urn:uuid:[-0-9a-f]+\ndata: é\ndata: 🚲\n\n$/,
+    /^:\nretry: \d+\nid: #[0-9a-f]{12}\.0\n\ndata: é\ndata: 🚲\nid: urn:uuid:[-0-9a-f]+\n\n$/,
   )
   await hub.hub.close()
   t.equal(await stream.closed, 'end')

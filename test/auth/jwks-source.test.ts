@@ -45,6 +45,33 @@ t.test('a set is fetched again when its time has come', async (t) => {
   t.equal(source.find(hint('b')).length, 1)
 })
 
+t.test('a key that was removed counts no longer than the set may be cached', async (t) => {
+  const server = await startIssuer(t, set)
+  for (const control of ['max-age=0, public', 'no-cache']) {
+    server.answer = answering(set, 200, { 'cache-control': control })
+    const { source, events } = await open(t, server.uri, { cooldownMs: 20 })
+    await events.atLeast(1)
+
+    server.answer = answering(otherSet)
+    while (source.find(hint('a')).length > 0) await events.atLeast(events.all.length + 1)
+
+    t.equal(source.find(hint('b')).length, 1, control)
+    source.close()
+  }
+})
+
+t.test('a key that was removed from a file is not taken for long', async (t) => {
+  const path = await temporaryFile(t, set)
+  const { source, events } = await open(t, pathToFileURL(path).href, { cooldownMs: 20 })
+  const awake = setInterval(() => {}, 1_000) // a source alone keeps no process running
+  t.teardown(() => clearInterval(awake))
+
+  await writeFile(path, otherSet)
+  while (source.find(hint('a')).length > 0) await events.atLeast(events.all.length + 1)
+
+  t.equal(source.find(hint('b')).length, 1)
+})
+
 t.test('a source that fails is asked again by itself, less and less often', async (t) => {
   const server = await startIssuer(t, set)
   server.answer = answering('', 503)

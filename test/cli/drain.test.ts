@@ -6,7 +6,7 @@ import { HubProcess } from '../fixtures/hub-process.ts'
 import { SseClient } from '../fixtures/sse-client.ts'
 import { issuer, secret } from '../fixtures/tokens.ts'
 
-const request = 'GET /.well-known/mercure?match=a HTTP/1.1\r\nHost: 127.0.0.1\r\n'
+const request = 'GET /.well-known/mercure?match=a&cursor_lines=1 HTTP/1.1\r\nHost: 127.0.0.1\r\n'
 
 t.test('SIGTERM lets streams go one by one over the drain time, and ends with 0', async (t) => {
   const { hub, port } = await open(t, '4s')
@@ -50,6 +50,17 @@ t.test(
     t.equal(received, '')
   },
 )
+
+t.test('SIGTERM waits for nobody who has left already', async (t) => {
+  const { hub, port } = await open(t, '1h')
+  const clients = await Promise.all(Array.from({ length: 5 }, () => stream(t, port)))
+
+  hub.signal('SIGTERM')
+  await draining(hub)
+  for (const client of clients) client.close()
+
+  t.equal(await hub.ended(), 0)
+})
 
 t.test('a second signal ends the hub at once', async (t) => {
   const { hub, port } = await open(t, '1h')

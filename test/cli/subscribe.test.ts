@@ -42,6 +42,7 @@ t.test('asks for what is wanted, from where it is wanted', async (t) => {
       ['match', 'b&c'],
       ['match_urlpattern', '/x/:id'],
       ['topic', 'https://t/{id}'],
+      ['cursor_lines', '1'],
     ],
   )
 })
@@ -52,7 +53,7 @@ t.test('prints events as blocks that can be read again', async (t) => {
 
   t.strictSame(await follow(t, hub), {
     code: 0,
-    stdout: 'id: 1\nevent: note\ndata: a\ndata: b\n\nid: 1\ndata: c\n\n',
+    stdout: 'event: note\ndata: a\ndata: b\nid: 1\n\ndata: c\nid: 1\n\n',
     stderr: '',
   })
 })
@@ -89,7 +90,7 @@ t.test('resumes after the last event when a stream ends', async (t) => {
   const { code, stdout } = await follow(t, hub)
 
   t.equal(code, 0)
-  t.equal(stdout, 'id: 1\ndata: a\n\nid: 2\ndata: b\n\nid: 3\ndata: c\n\n')
+  t.equal(stdout, 'data: a\nid: 1\n\ndata: b\nid: 2\n\ndata: c\nid: 3\n\n')
   t.strictSame(cursorsOf(hub), [undefined, '2', '3'])
 })
 
@@ -104,7 +105,7 @@ t.test('resumes after a cut in the middle of an event, without that event', asyn
   const { code, stdout, stderr } = await follow(t, hub)
 
   t.equal(code, 0)
-  t.equal(stdout, 'id: 1\ndata: a\n\nid: 2\ndata: b\n\n')
+  t.equal(stdout, 'data: a\nid: 1\n\ndata: b\nid: 2\n\n')
   t.match(
     stderr,
     /^cinnabar subscribe: the stream was cut: (ECONNRESET )?aborted; trying again in 0\.\d s\n$/,

@@ -28,7 +28,23 @@ t.test('behind Caddyfile.example', { skip }, async (t) => {
     t.notOk('content-encoding' in head)
 
     await publish(hub, site, 'at once')
-    await until(() => received.includes('data: at once\n\n')) // nothing comes after it to push it out
+    await until(() => received.includes('data: at once\n')) // nothing comes after it to push it out
+  })
+
+  t.test('a stream whose token expires is ended, without an error', async (t) => {
+    const exp = Math.floor(Date.now() / 1000) + 2
+    const audience = `${site}/.well-known/mercure`
+    const token = signToken(audience, { subscribe: ['a'], claims: { exp } })
+    const request = http2To(t, port).request({ ':path': path, authorization: `Bearer ${token}` })
+    const head = new Promise<Record<string, unknown>>((resolve) =>
+      request.once('response', resolve),
+    )
+    request.on('error', () => {}).resume()
+    const closed = new Promise((resolve) => request.once('close', resolve))
+
+    t.match(await head, { ':status': 200 })
+    await closed
+    t.equal(request.rstCode, 0)
   })
 
   t.test('a page holds twenty streams, and a hub that restarts costs none of them', async (t) => {
@@ -93,6 +109,7 @@ async function open(t: Test) {
     MERCURE_ANONYMOUS: '1',
     MERCURE_TRUSTED_ISSUERS: issuer,
     MERCURE_PUBLISHER_JWT_KEY: secret,
+    MERCURE_SUBSCRIBER_JWT_KEY: secret,
     MERCURE_PUBLIC_URLS: site,
     MERCURE_DRAIN_TIMEOUT: '1s',
   }

@@ -17,6 +17,7 @@ t.test('behind deploy/nginx.conf.example', { skip }, async (t) => {
       MERCURE_ANONYMOUS: '1',
       MERCURE_TRUSTED_ISSUERS: issuer,
       MERCURE_PUBLISHER_JWT_KEY: secret,
+      MERCURE_SUBSCRIBER_JWT_KEY: secret,
       MERCURE_PUBLIC_URLS: site,
     },
   })
@@ -26,7 +27,13 @@ t.test('behind deploy/nginx.conf.example', { skip }, async (t) => {
   const stream = ask(http2To(t, port), { 'accept-encoding': 'gzip' })
   t.match(await stream.head, { ':status': 200, 'content-type': 'text/event-stream' })
   t.match(await post(http2To(t, port), authorization), { ':status': 200 })
-  await until(() => stream.received().includes('data: at once\n\n'))
+  await until(() => stream.received().includes('data: at once\n'))
+
+  const exp = Math.floor(Date.now() / 1000) + 2
+  const token = signToken(site + path, { subscribe: ['a'], claims: { exp } })
+  const expiring = ask(http2To(t, port), { authorization: `Bearer ${token}` })
+  await expiring.closed
+  t.strictSame([expiring.status(), expiring.error()], [200, 0], 'an expiry is an end, and no error')
 
   await hub.kill()
   await stream.closed
@@ -63,7 +70,8 @@ function watch(request: ClientHttp2Stream) {
     }),
   )
   const closed = new Promise<void>((resolve) => request.once('close', () => resolve()))
-  return { head, closed, received: () => received, status: () => status }
+  const error = () => request.rstCode
+  return { head, closed, received: () => received, status: () => status, error }
 }
 
 function post(session: ClientHttp2Session, authorization: string): Promise<Head> {

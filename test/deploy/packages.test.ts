@@ -2,7 +2,10 @@ import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { options, variableOf } from '../../src/config/options.ts'
+import { HubProcess } from '../fixtures/hub-process.ts'
 import { repositoryFile, without } from '../fixtures/proxy.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
@@ -60,3 +63,44 @@ for (const name of [
       [],
     )
   })
+
+t.test('every package of the lock file has the hash of what was published', async (t) => {
+  const { packages } = JSON.parse(repositoryFile('package-lock.json')) as {
+    packages: Record<string, { integrity?: string; resolved?: string }>
+  }
+  const locked = Object.entries(packages).filter(([name]) => name !== '')
+
+  t.ok(locked.length > 200)
+  const withoutHash = locked.filter(([, { integrity }]) => !/^sha512-/.test(integrity ?? ''))
+  t.strictSame(withoutHash, [])
+  const withPlace = locked.filter(([, { resolved }]) => resolved !== undefined)
+  t.strictSame(withPlace, [], 'which may come from any registry')
+})
+
+t.test('images are named by their exact version', async (t) => {
+  const images = [...repositoryFile('Dockerfile').matchAll(/^FROM (\S+)/gm)].map(([, name]) => name)
+
+  t.equal(images.length, 2)
+  for (const image of images) t.match(image, /^node:\d+\.\d+\.\d+-[\w-]+(@sha256:[0-9a-f]{64})?$/)
+})
+
+t.test('the image’s health check finds a hub, with and without its admin listener', async (t) => {
+  const [, list = ''] = /^ {2}CMD (\["node", "-e", .*\])$/m.exec(repositoryFile('Dockerfile')) ?? []
+  const [, ...args] = JSON.parse(list) as string[]
+  const check = async (env: Record<string, string>) => {
+    const child = spawn(process.execPath, args, { env })
+    const [code] = (await once(child, 'exit')) as [number]
+    return code
+  }
+  t.match(list, ` admin = ${options.admin_port.default},`)
+  t.match(list, ` hub = ${options.port.default} `)
+
+  const both = await HubProcess.start(t, { args: ['--playground'] })
+  const MERCURE_PORT = new URL(both.origin).port
+  const MERCURE_ADMIN_PORT = new URL(both.adminUrl).port
+  t.equal(await check({ MERCURE_PORT, MERCURE_ADMIN_PORT }), 0)
+  t.equal(await check({ MERCURE_PORT, MERCURE_ADMIN_PORT: 'off' }), 0, 'by the public listener')
+  await both.kill()
+  t.equal(await check({ MERCURE_PORT, MERCURE_ADMIN_PORT }), 1)
+  t.equal(await check({ MERCURE_PORT, MERCURE_ADMIN_PORT: 'off' }), 1)
+})

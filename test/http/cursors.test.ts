@@ -32,9 +32,29 @@ t.test(
     t.strictSame(await replay(hub, '', { lastEventId: 'a' }), ['a', 'b', 'c'])
     t.strictSame(await replay(hub, '&last_event_id=b'), ['b', 'c'])
     t.strictSame(await replay(hub, '', { method: 'QUERY', body: 'last_event_id=b' }), ['b', 'c'])
-    t.strictSame(await replay(hub, '&lastEventID=a&Last-Event-ID=a&lastEventId=a'), [undefined])
   },
 )
+
+t.test('the cursor is understood as polyfills and protocol 0.x spell it', async (t) => {
+  const hub = await startHub(t)
+  await publishAll(hub, ['a', 'b', 'c'])
+
+  for (const name of [
+    'lastEventId',
+    'lastEventID',
+    'Last-Event-ID',
+    'last-event-id',
+    'lasteventid',
+  ]) {
+    t.strictSame(await replay(hub, `&${name}=b`), ['b', 'c'], name)
+    t.strictSame(await replay(hub, `&${name}=gone`), ['earliest', gapAfter('gone'), ...'abc'], name)
+    t.strictSame(await replay(hub, '', { method: 'QUERY', body: `${name}=b` }), ['b', 'c'], name)
+  }
+  const both = '&lastEventId=a&last_event_id=b'
+  t.strictSame(await replay(hub, both), ['b', 'c'], 'the protocol’s own name wins')
+  t.strictSame(await replay(hub, both, { lastEventId: 'c' }), ['c'], 'and the field before all')
+  t.strictSame(await replay(hub, '&not_last_event_id=a'), [undefined])
+})
 
 t.test('header beats query beats body, and an empty one leaves it to the next', async (t) => {
   const hub = await startHub(t)
@@ -265,16 +285,6 @@ t.test('a cursor line of another history, or from the future, is a gap', async (
     gapAfter(`${epoch}.zzz`),
     'a',
   ])
-})
-
-t.test('cursor lines can be turned off; their cursors are still understood', async (t) => {
-  const hub = await startHub(t, { cursor_lines: false, heartbeat: '50ms' })
-
-  const stream = await hub.subscribe('match=*')
-  await stream.when(({ comments }) => comments > 2)
-
-  t.strictSame(stream.cursors, [])
-  t.notMatch(stream.body, 'id:')
 })
 
 t.test('behaviour 124: history_size keeps the newest; a trimmed cursor is a gap', async (t) => {

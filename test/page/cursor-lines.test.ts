@@ -4,6 +4,8 @@ import type { AddressInfo } from 'node:net'
 import t from 'tap'
 import { startChromium, withoutChromium } from '../fixtures/chromium.ts'
 import { NativeEventSource } from '../fixtures/event-source.ts'
+import { takesCursorLines } from '../../src/http/cursor-lines.ts'
+import { startHub } from '../fixtures/hub.ts'
 import type { Test } from '../fixtures/hub-process.ts'
 import { until } from '../fixtures/until.ts'
 
@@ -40,9 +42,9 @@ t.test('cursor lines in Chromium', { skip }, async (t) => {
       const { origin, cursors } = await scripted(t, [
         ':\nretry: 20\nid: #epoch.0\n\n',
         'id: #epoch.1\n\n:\nid: #epoch.2\n\n',
-        'id: urn:uuid:one\ndata: an update\n\n',
+        'data: an update\nid: urn:uuid:one\n\n',
         'event: mercure\ndata: {"type":"gap"}\n\n',
-        'id: urn:uuid:two\ndata: another\n\nid: #epoch.3\n\n',
+        'data: another\nid: urn:uuid:two\n\nid: #epoch.3\n\n',
         'event: ignored\nid: #epoch.4\n\ndata: the last\n\n',
       ])
 
@@ -77,6 +79,30 @@ t.test('cursor lines in Chromium', { skip }, async (t) => {
 
     t.strictSame(await source.received(1), [{ type: 'message', id: '#epoch.1', data: 'whole' }])
     t.strictSame(cursors, [undefined, '#epoch.1'])
+    await source.page.close()
+  })
+  t.test('EventSource is given them, first and again, and fetch is not', async (t) => {
+    const hub = await startHub(t, { cursor_lines: null, cors_origins: '*' })
+    const { origin } = await scripted(t, [''])
+    const lines: boolean[] = []
+    hub.app.server.prependListener('request', (request: IncomingMessage) => {
+      if (request.method === 'GET') lines.push(takesCursorLines('auto', request.headers, false))
+    })
+    const cursorsSent: unknown[] = []
+    hub.app.server.prependListener('request', ({ headers }: IncomingMessage) =>
+      cursorsSent.push(headers['last-event-id']),
+    )
+
+    const source = await NativeEventSource.open(browser, `${origin}/`, `${hub.url}?match=a`)
+    await source.opened(1)
+    for (const one of hub.hub.slowest(1)) one.close('rotated')
+    await source.opened(2)
+    await source.page.evaluate(
+      `fetch(${JSON.stringify(`${hub.url}?match=a`)}, { headers: { accept: 'text/event-stream' } })`,
+    )
+
+    t.strictSame(lines, [true, true, false])
+    t.match(cursorsSent, [undefined, /^#[0-9a-f]{12}\.0$/, undefined], 'it took the first line')
     await source.page.close()
   })
 })

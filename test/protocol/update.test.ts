@@ -116,10 +116,10 @@ t.test('behaviour 71: only escapes of unreserved characters are decoded', async 
 t.test('behaviour 72: an update as an event, with and without type and retry', async (t) => {
   const update = { ...draft, id: 'i', type: '', retry: '' }
 
-  t.equal(encodeUpdate(update).toString(), 'id: i\ndata: \n\n')
+  t.equal(encodeUpdate(update).toString(), 'data: \nid: i\n\n')
   t.equal(
     encodeUpdate({ ...update, type: 't', retry: '5', data: 'a\r\nb\rc\n' }).toString(),
-    'event: t\nretry: 5\nid: i\ndata: a\ndata: b\ndata: c\ndata: \n\n',
+    'event: t\nretry: 5\ndata: a\ndata: b\ndata: c\ndata: \nid: i\n\n',
   )
   t.equal(
     encodeHubEvent({ type: 'gap', n: 1 }).toString(),

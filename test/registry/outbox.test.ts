@@ -80,17 +80,23 @@ t.test('what is queued is handed over in order, a little at a time', async (t) =
   t.strictSame(Buffer.concat(wire.written), Buffer.concat(frames))
 })
 
-t.test('closing finishes the body when nothing stands before its end, else destroys', async (t) => {
-  const empty = outbox(100)
-  empty.box.close(true)
-  const full = outbox(100)
-  full.box.write(Buffer.alloc(1))
-  full.box.close(true)
-  const rude = outbox(100)
-  rude.box.close(false)
+t.test(
+  'closing finishes the body when all before its end is on the wire, else destroys',
+  async (t) => {
+    const empty = outbox(100)
+    empty.box.close(true)
+    const full = outbox(100)
+    full.box.write(Buffer.alloc(1))
+    full.box.close(true)
+    const queueing = outbox(2 * maxWriteBytes)
+    queueing.box.write(Buffer.alloc(maxWriteBytes + 1))
+    queueing.box.close(true)
+    const rude = outbox(100)
+    rude.box.close(false)
 
-  t.strictSame(
-    [empty, full, rude].map(({ wire }) => wire.ending),
-    ['finished', 'destroyed', 'destroyed'],
-  )
-})
+    t.strictSame(
+      [empty, full, queueing, rude].map(({ wire }) => wire.ending),
+      ['finished', 'finished', 'destroyed', 'destroyed'],
+    )
+  },
+)

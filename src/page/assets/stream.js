@@ -45,7 +45,7 @@ export function openFetchStream({ url, token }, listener) {
   }
 
   async function connect() {
-    const response = await fetch(url, {
+    const response = await fetch(withCursorLines(url), {
       headers: requestHeaders(),
       cache: 'no-store',
       signal: ending.signal,
@@ -78,6 +78,17 @@ export function openFetchStream({ url, token }, listener) {
     if (parser.lastEventId !== '') headers.set('last-event-id', asFieldValue(parser.lastEventId))
     return headers
   }
+}
+
+/**
+ * Asks for blocks without data that say where the stream is: this parser takes them.
+ *
+ * @param {string} url
+ */
+function withCursorLines(url) {
+  const asking = new URL(url)
+  asking.searchParams.set('cursor_lines', '1')
+  return asking
 }
 
 /**
