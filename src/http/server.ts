@@ -7,6 +7,7 @@ import { health, healthOf } from './health.ts'
 import { HotPublish } from './hot-publish.ts'
 import { HotSubscribe } from './hot-subscribe.ts'
 import { HubUrlResolver } from './hub-urls.ts'
+import { isLetGo } from './let-go.ts'
 import { type PageOptions, page } from './page.ts'
 import { mercure, type PluginOptions, securityHeaders } from './plugin.ts'
 
@@ -107,6 +108,7 @@ export function bareServer({
       keepAliveInitialDelay: keepAliveProbeMs,
     },
     clientErrorHandler(error, socket) {
+      if (isLetGo(socket)) return
       if (error.code === 'HPE_HEADER_OVERFLOW') onLimit?.('max_header_size')
       if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') onLimit?.('header_timeout')
       refuseUnparsable(error, socket)
