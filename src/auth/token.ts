@@ -49,12 +49,32 @@ function decodeObject(part: string): JsonObject {
   return value
 }
 
+/**
+ * Lists and objects within each other that a token may have. Payloads are written again as JSON, one
+ * call of the stack for each level.
+ */
+const mostLevels = 100
+
 function parseJson(bytes: Buffer): unknown {
   try {
-    return JSON.parse(utf8.decode(bytes))
+    const text = utf8.decode(bytes)
+    const value: unknown = JSON.parse(text)
+    if (!isDeeperThan(mostLevels, text)) return value
   } catch {
     throw unreadable()
   }
+  throw invalidToken('format', `the token is nested deeper than ${mostLevels} levels`)
+}
+
+/** Whether JSON, which was parsed before, has more lists and objects within each other. */
+function isDeeperThan(most: number, json: string): boolean {
+  let level = 0
+  for (const [part] of json.matchAll(/"(?:[^"\\]|\\.)*"|[[{]|[\]}]/g)) {
+    if (part === '[' || part === '{') level++
+    else if (part === ']' || part === '}') level--
+    if (level > most) return true
+  }
+  return false
 }
 
 function unreadable(): Error {
