@@ -43,7 +43,7 @@ export function hubServer(options: ServerOptions): FastifyInstance {
   const app = bareServer(options)
   for (const method of METHODS)
     if (!app.supportedMethods.includes(method) && method !== 'CONNECT') app.addHttpMethod(method)
-  health(app, healthOf(options.hub, options.files))
+  health(app, healthOf(options.hub, options.files, options.selfCheck))
   options.files?.guard(app.server)
   void app.register(mercure, options)
   const urls = new HubUrlResolver(options)

@@ -91,6 +91,7 @@ class Worker {
     const assembly = await assemble(settings, logger, { seats, rates, workers })
     const server = serverOf(settings, assembly)
     await server.ready()
+    assembly.selfCheck.watchUnheard(`worker ${worker}`, server.server)
     return new Worker(channel, assembly, server, logger)
   }
 
@@ -112,6 +113,7 @@ class Worker {
     ) => Promise<WorkerQuestions[Name]['answer']> | WorkerQuestions[Name]['answer']
   } = {
     pulse: () => null,
+    live: () => this.#assembly.selfCheck.condition,
     ready: () => this.#assembly.admin.health.ready(),
     metrics: () => this.#assembly.metrics.snapshot(),
     admin: (request) => answerForwarded(this.#admin, request),
