@@ -11,6 +11,7 @@ import { healthOf, type HealthSource } from '../http/health.ts'
 import { Metrics } from '../http/metrics.ts'
 import type { PluginOptions } from '../http/plugin.ts'
 import { PublishRates, type RateKeeper } from '../http/publish-rates.ts'
+import { SelfCheck } from '../http/self-check.ts'
 import type { ConnectionOptions } from '../http/server.ts'
 import { Hub } from '../hub/hub.ts'
 import type { SeatKeeper } from '../hub/seats.ts'
@@ -29,6 +30,8 @@ export interface Assembly {
   readonly log: Log
   readonly metrics: Metrics
   readonly health: HealthSource
+  /** Is told which listeners to try. */
+  readonly selfCheck: SelfCheck
   /** What the HTTP plugin wants to know. */
   readonly plugin: PluginOptions & ConnectionOptions
   /** What the admin listener wants to know. */
@@ -126,12 +129,14 @@ export async function assemble(
   const most = surroundings.workers === undefined ? settings.maxSubscribers : 0
   const files = fileLimit(most, teller, () => metrics.limitHit('open_files'))
   if (files !== undefined) metrics.watchFiles(files)
-  const health = healthOf(hub, files)
+  const selfCheck = selfCheckOf(teller)
+  const health = healthOf(hub, files, selfCheck)
   return {
     hub,
     log,
     metrics,
     health,
+    selfCheck,
     plugin: {
       hub,
       authenticator,
@@ -152,6 +157,7 @@ export async function assemble(
       needsAddress: settings.maxSubscribersPerAddress > 0,
       isLoopbackOnly: settings.playground,
       files,
+      selfCheck,
       rates,
       headerTimeoutMs: settings.headerTimeoutMs,
       requestTimeoutMs: settings.requestTimeoutMs,
@@ -180,11 +186,21 @@ export async function assemble(
       limits = limitsOf({ ...settings, ...seatsOf(next) })
     },
     async close(drainMs) {
+      selfCheck.close()
       await hub.close(drainMs)
       authenticator.close()
       journal.close()
     },
   }
+}
+
+/** Tells the log when a listener falls silent, and when it answers again. */
+export function selfCheckOf(teller: Teller): SelfCheck {
+  return new SelfCheck({
+    onSilent: (listener) =>
+      teller.error({ listener }, 'a listener accepts connections and does not answer: restart it'),
+    onAnswering: (listener) => teller.info({ listener }, 'a listener answers again'),
+  })
 }
 
 /** The limits that a running hub takes over. */

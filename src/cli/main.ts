@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import './signals.ts'
 import { readFileSync } from 'node:fs'
 import { didYouMean } from '../config/nearest.ts'
 import { ConfigError } from '../config/problem.ts'

@@ -1,3 +1,4 @@
+import type { AddressInfo } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
 import { assemble, type Assembly } from '../app/assemble.ts'
@@ -25,6 +26,8 @@ export async function startHub(settings: Settings, logger: Logger): Promise<Runn
   const admin = adminPort === 'off' ? undefined : adminServer(assembly.admin)
   const adminUrl =
     admin && adminPort !== 'off' ? await listen(admin, adminHost, adminPort) : undefined
+  assembly.selfCheck.watch('public', hub.server.address() as AddressInfo)
+  if (admin !== undefined) assembly.selfCheck.watch('admin', admin.server.address() as AddressInfo)
   return {
     url,
     adminUrl,

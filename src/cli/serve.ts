@@ -7,6 +7,7 @@ import type { Settings } from '../config/settings.ts'
 import { Workers } from '../workers/primary.ts'
 import { openLog, type OpenLog } from './logger.ts'
 import { type RunningHub, startHub } from './running-hub.ts'
+import { onReload, terminated } from './signals.ts'
 
 const configurationError = 2
 const runtimeFailure = 1
@@ -29,12 +30,9 @@ export async function serve(argv: readonly string[]): Promise<number> {
   try {
     const hub = await start(settings, log)
     logger.info({ url: hub.url, adminUrl: hub.adminUrl }, 'hub ready')
-    // A hub in a terminal ends with it, as every command does.
-    if (!process.stdout.isTTY) process.on('SIGHUP', reloader(argv, loaded, hub, logger))
+    onReload(reloader(argv, loaded, hub, logger))
     const signal = await terminated()
     logger.info({ signal }, 'draining')
-    process.once('SIGTERM', () => process.exit(0)) // a second signal ends at once
-    process.once('SIGINT', () => process.exit(0))
     setTimeout(() => process.exit(0), settings.drainTimeoutMs + graceMs).unref()
     await hub.close(settings.drainTimeoutMs)
     logger.info('hub stopped')
@@ -91,11 +89,4 @@ function reloader(
   return () => {
     turn = turn.then(once)
   }
-}
-
-function terminated(): Promise<NodeJS.Signals> {
-  return new Promise((resolve) => {
-    process.once('SIGTERM', resolve)
-    process.once('SIGINT', resolve)
-  })
 }

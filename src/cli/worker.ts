@@ -1,3 +1,4 @@
+import '../workers/signals.ts'
 import { work } from '../workers/worker.ts'
 import { openWorkerLog } from './logger.ts'
 import { serverOf } from './running-hub.ts'

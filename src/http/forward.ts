@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { HubError } from '../protocol/errors.ts'
 
 /** A request of the operators' listener, on its way to another process. */
 export interface AdminRequest {
@@ -28,6 +29,8 @@ export function forwardRest(
     url: '/*',
     exposeHeadRoute: false,
     handler: async (request, reply) => {
+      if (!URL.canParse(request.url, 'http://hub'))
+        throw new HubError('invalid_request', 'the target of the request is no URL')
       const { status, headers, body } = await ask(requestOf(request))
       return reply.code(status).headers(headers).send(body)
     },

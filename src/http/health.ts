@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import type { Hub } from '../hub/hub.ts'
 import type { FileLimit } from './file-limit.ts'
+import type { SelfCheck } from './self-check.ts'
 
 /** Whether something is as it should be; otherwise why not. */
 export interface Condition {
@@ -10,7 +11,7 @@ export interface Condition {
 
 /** Whom the health endpoints ask: a hub in this process, or several workers. */
 export interface HealthSource {
-  /** The event loop turns, and streams are served. */
+  /** The event loop turns, streams are served, and listeners answer. */
   live(): Condition | Promise<Condition>
   /** Publishes and streams would be taken. */
   ready(): Condition | Promise<Condition>
@@ -20,11 +21,11 @@ export interface HealthSource {
  * The health of a hub in this process. That its loop turns is shown by answering; a blocked one does
  * not, and the time-out of whoever asks says so.
  */
-export function healthOf(hub: Hub, files?: FileLimit): HealthSource {
+export function healthOf(hub: Hub, files?: FileLimit, selfCheck?: SelfCheck): HealthSource {
   return {
     live: async () =>
       (await hub.isLive())
-        ? { isOk: true }
+        ? (selfCheck?.condition ?? { isOk: true })
         : { isOk: false, problem: 'the dispatcher does not deliver' },
     async ready() {
       const { isReady, reason } = await hub.readiness()

@@ -1,4 +1,4 @@
-import type { ServerResponse } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Socket } from 'node:net'
 
 /** The part of Node's HTTP parser that this file touches. */
@@ -27,17 +27,34 @@ const serverListeners = new Set(
  * costs (11.0 KB with them, measured by the `connections` bench). This is what Node itself does for
  * an upgraded connection, on the same members, which Node 20, 22 and 24 share; where one of them is
  * missing nothing is touched, and the connection merely costs more.
+ *
+ * Node keeps parsers that are free in a list of the whole process. One that was closed and stands there
+ * makes a later connection mute, on any listener. So a parser is closed only while it is this socket's.
  */
 export function letGo(socket: Socket, response: ServerResponse): void {
   const parser = parserOf(socket)
-  if (parser === undefined) return
+  if (parser === undefined || !isOf(socket, parser)) return
   response.detachSocket(socket)
-  parser.onIncoming = ignore // requests in the same packet: a stream is the last answer of its connection
+  parser.onIncoming = drop
   for (const event of ['data', 'end', 'close', 'drain', 'error', 'timeout'])
     for (const listener of socket.listeners(event))
       if (serverListeners.has(listener.name)) socket.off(event, listener as () => void)
   socket.on('error', ignore) // until the stream has a listener of its own
   if (leaving.push({ socket, parser }) === 1) setImmediate(releaseAll)
+}
+
+/** What is wrong with a connection after its stream began is no news: what it sends is dropped. */
+export function isLetGo(socket: Socket): boolean {
+  return parserOf(socket)?.onIncoming === drop
+}
+
+/**
+ * Requests in the same packet: a stream is the last answer of its connection. CONNECT and Upgrade are
+ * requests like others, or Node would hand the connection over and free the parser.
+ */
+function drop(request: IncomingMessage & { upgrade?: boolean }): number {
+  request.upgrade = false
+  return 0
 }
 
 /** Connections whose parser is let go at the end of the turn: not within one of its own callbacks. */
@@ -50,24 +67,33 @@ function releaseAll(): void {
 }
 
 function release(socket: Socket, parser: Parser): void {
-  parser.unconsume()
-  parser.remove()
-  parser.incoming = null
-  parser.socket = null
-  parser.close()
+  if (isOf(socket, parser)) end(parser)
   const members = socket as unknown as {
     parser: unknown
     on?: unknown
     addListener?: unknown
     prependListener?: unknown
   }
-  members.parser = null
+  if (members.parser === parser) members.parser = null
   // Assigned, not deleted: an object that lost a member is slower to write to ever after.
   for (const name of ['on', 'addListener', 'prependListener'] as const)
     if (Object.hasOwn(members, name)) members[name] = Socket.prototype[name]
   if (socket.destroyed) return
   socket.on('end', destroy) // the client has finished: nothing will be read any more
   socket.resume() // what it still sends is dropped
+}
+
+/** Node may have freed the parser meanwhile, and given it to another connection. */
+function isOf(socket: Socket, parser: Parser): boolean {
+  return parser.socket === socket && parserOf(socket) === parser
+}
+
+function end(parser: Parser): void {
+  parser.unconsume()
+  parser.remove()
+  parser.incoming = null
+  parser.socket = null
+  parser.close()
 }
 
 function parserOf(socket: Socket): Parser | undefined {

@@ -22,6 +22,7 @@ import { gatesOf } from './gates.ts'
 import { linesOf, presentedBy } from './presented.ts'
 import { publish } from './publish.ts'
 import type { RateKeeper } from './publish-rates.ts'
+import type { SelfCheck } from './self-check.ts'
 import { subscribe } from './subscribe.ts'
 import { subscriptions } from './subscriptions.ts'
 import { subscriptionsPath } from '../protocol/subscription.ts'
@@ -43,6 +44,8 @@ export interface PluginOptions extends HubUrlOptions, CorsOptions {
   readonly needsAddress: boolean
   /** What the public listener may take of the process's files; absent where that is somebody else's business. */
   readonly files?: FileLimit | undefined
+  /** What is known of the hub's own listeners; absent where they are somebody else's business. */
+  readonly selfCheck?: SelfCheck | undefined
   /** How often each token may publish. */
   readonly rates: RateKeeper
   /** Told about every refusal, those among them that are the hub's own fault. */

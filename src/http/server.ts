@@ -7,6 +7,7 @@ import { health, healthOf } from './health.ts'
 import { HotPublish } from './hot-publish.ts'
 import { HotSubscribe } from './hot-subscribe.ts'
 import { HubUrlResolver } from './hub-urls.ts'
+import { isLetGo } from './let-go.ts'
 import { type PageOptions, page } from './page.ts'
 import { mercure, type PluginOptions, securityHeaders } from './plugin.ts'
 
@@ -42,7 +43,7 @@ export function hubServer(options: ServerOptions): FastifyInstance {
   const app = bareServer(options)
   for (const method of METHODS)
     if (!app.supportedMethods.includes(method) && method !== 'CONNECT') app.addHttpMethod(method)
-  health(app, healthOf(options.hub, options.files))
+  health(app, healthOf(options.hub, options.files, options.selfCheck))
   options.files?.guard(app.server)
   void app.register(mercure, options)
   const urls = new HubUrlResolver(options)
@@ -107,6 +108,7 @@ export function bareServer({
       keepAliveInitialDelay: keepAliveProbeMs,
     },
     clientErrorHandler(error, socket) {
+      if (isLetGo(socket)) return
       if (error.code === 'HPE_HEADER_OVERFLOW') onLimit?.('max_header_size')
       if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') onLimit?.('header_timeout')
       refuseUnparsable(error, socket)

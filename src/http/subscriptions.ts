@@ -2,7 +2,7 @@ import { Readable } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Identity } from '../auth/authenticator.ts'
 import type { Hub } from '../hub/hub.ts'
-import type { Kept } from '../hub/kept.ts'
+import { isKeptName, type Kept } from '../hub/kept.ts'
 import type { Presence } from '../hub/presence.ts'
 import { HubError } from '../protocol/errors.ts'
 import { compileMatcher } from '../protocol/matcher.ts'
@@ -13,6 +13,7 @@ import {
   isTellable,
   type SubscriptionAddress,
 } from '../protocol/subscription.ts'
+import { isPlainText } from '../protocol/text.ts'
 import { Topic } from '../protocol/topic.ts'
 import { askingForm, Form, parseForm } from './form.ts'
 import { asFieldValue } from './subscribe.ts'
@@ -26,6 +27,7 @@ export interface Asking {
 /** Subscriptions that one answer looks at; more are behind its `Link: rel="next"`. */
 const mostPerPage = 10_000
 const chunkItems = 200
+const longestCursor = 4096
 const matchTypes = ['exact', 'urlpattern']
 
 /**
@@ -112,9 +114,9 @@ async function several(
 ): Promise<FastifyReply> {
   const isWanted = filterOf(query, hubUrl)
   const limit = limitOf(query)
-  const after = query.get('after') ?? ''
+  const { after, given } = placeIn(query)
   const page = await presence.page(address, after, limit)
-  const cursor = query.get('cursor') ?? hub.cursorFor(page.position)
+  const cursor = given ?? hub.cursorFor(page.position)
   const wanted = page.kept.filter(isWanted)
   let count: number | undefined =
     after === '' && page.next === undefined ? wanted.length : undefined
@@ -176,6 +178,22 @@ function limitOf(query: Form): number {
   if (!/^[1-9][0-9]{0,8}$/.test(limit))
     throw new HubError('invalid_request', 'limit: expected a number of subscriptions, 1 or more')
   return Math.min(Number(limit), mostPerPage)
+}
+
+/** Where a page begins, and the cursor of the first one: both as the `Link` of the page before has them. */
+function placeIn(query: Form): { readonly after: string; readonly given: string | undefined } {
+  const after = query.get('after') ?? ''
+  const given = query.get('cursor')
+  const asLinked = (name: string) =>
+    new HubError('invalid_request', `${name}: expected what the Link of the page before has`)
+  if (after !== '' && !isKeptName(after)) throw asLinked('after')
+  if (given !== undefined && !isCursorText(given)) throw asLinked('cursor')
+  return { after, given }
+}
+
+/** It is written into fields of the answer again. */
+function isCursorText(text: string): boolean {
+  return text !== '' && text.length <= longestCursor && isPlainText(text)
 }
 
 /** The next page, with the cursor of the first: events since then tell what changed meanwhile. */

@@ -28,6 +28,11 @@ export function nameOf({ type, match, subscriber }: Subscription): string {
   return prefixFor(type, match) + subscriber
 }
 
+/** Whether a text that a client brings can be such a name: stores take no key of any length. */
+export function isKeptName(text: string): boolean {
+  return /^s\/[a-z]{1,20}\/[\w-]{22}\/[!-~]{1,128}$/.test(text)
+}
+
 export function prefixFor(type: string, match: string): string {
   return `${keptPrefix}${type}/${digest(match)}/`
 }

@@ -11,6 +11,8 @@ import type { ErrorCode } from '../protocol/errors.ts'
 export interface WorkerQuestions {
   /** Does your event loop turn? */
   readonly pulse: { asked: null; answer: null }
+  /** Does your server answer connections? */
+  readonly live: { asked: null; answer: Condition }
   readonly ready: { asked: null; answer: Condition }
   readonly metrics: { asked: null; answer: MetricsSnapshot }
   /** Take these settings over; answered when they count. */

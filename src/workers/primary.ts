@@ -1,5 +1,6 @@
+import type { AddressInfo } from 'node:net'
 import type { Logger } from 'pino'
-import { fileLimit, guardOf } from '../app/assemble.ts'
+import { fileLimit, guardOf, selfCheckOf } from '../app/assemble.ts'
 import type { Settings } from '../config/settings.ts'
 import { adminServer } from '../http/admin.ts'
 import type { AdminAnswer, AdminRequest } from '../http/forward.ts'
@@ -9,6 +10,7 @@ import { openFiles } from '../app/machine.ts'
 import type { FileLimit } from '../http/file-limit.ts'
 import { PublishRates } from '../http/publish-rates.ts'
 import { MetricsOfWorkers } from '../http/metrics-of-workers.ts'
+import type { SelfCheck } from '../http/self-check.ts'
 import { backlog, keepAliveProbeMs, listen, originOf } from '../http/server.ts'
 import { probeLog } from '../log/open.ts'
 import { Acceptor } from './acceptor.ts'
@@ -44,6 +46,7 @@ export class Workers {
   readonly #rates: PublishRates
   readonly #metrics: MetricsOfWorkers
   readonly #files: FileLimit | undefined
+  readonly #selfCheck: SelfCheck
   readonly #closing: (() => Promise<void>)[] = []
   #settings: Settings
   #isDraining = false
@@ -56,6 +59,7 @@ export class Workers {
     this.#settings = settings
     this.#office = new SeatOffice(settings)
     this.#rates = new PublishRates(settings.maxPublishesPerSecondPerToken)
+    this.#selfCheck = selfCheckOf(logger)
     const files = fileLimit(0, logger)
     this.#files = files
     this.#acceptor = new Acceptor({ keepAliveProbeMs, guard: (server) => files?.guard(server) })
@@ -137,7 +141,9 @@ export class Workers {
 
   async #listen(): Promise<void> {
     const { host, port, adminHost, adminPort } = this.#settings
-    this.url = originOf(await this.#acceptor.listen(host, port, backlog))
+    const address = await this.#acceptor.listen(host, port, backlog)
+    this.url = originOf(address)
+    this.#selfCheck.watch('public', address)
     if (adminPort === 'off') return
     const admin = adminServer({
       metrics: this.#metrics,
@@ -146,10 +152,12 @@ export class Workers {
       ...guardOf(this.#settings),
     })
     this.adminUrl = await listen(admin, adminHost, adminPort)
+    this.#selfCheck.watch('admin', admin.server.address() as AddressInfo)
     this.#closing.push(() => admin.close())
   }
 
   async #end(): Promise<void> {
+    this.#selfCheck.close()
     this.#acceptor.close()
     await this.#crew.end()
     for (const close of this.#closing) await close()
@@ -179,19 +187,20 @@ export class Workers {
     return { live: () => this.#live(), ready: () => this.#ready() }
   }
 
-  /** Every worker's event loop turns. One that has ended is being replaced, which is no reason to end the others. */
+  /** Every worker's event loop turns and its server answers, as the listeners do. One that has ended is being replaced, which is no reason to end the others. */
   async #live(): Promise<Condition> {
     const asked = this.#crew.ready.map(async (worker) => {
       try {
-        await worker.ask('pulse', null, answerMs)
-        return []
+        return await worker.ask('live', null, answerMs)
       } catch {
-        return worker.isConnected ? [worker.number] : []
+        const problem = `no answer from worker ${worker.number}`
+        return { isOk: !worker.isConnected, problem }
       }
     })
-    const silent = (await Promise.all(asked)).flat()
-    if (silent.length === 0) return { isOk: true }
-    return { isOk: false, problem: `no answer from worker ${silent.join(', ')}` }
+    const conditions = [this.#selfCheck.condition, ...(await Promise.all(asked))]
+    const problems = conditions.filter(({ isOk }) => !isOk).map(({ problem }) => problem)
+    if (problems.length === 0) return { isOk: true }
+    return { isOk: false, problem: problems.join('; ') }
   }
 
   /** Half of the workers would take publishes and streams. */

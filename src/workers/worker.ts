@@ -21,11 +21,9 @@ export interface WorkerParts {
  * What a worker's process does: it is a hub without listeners, which serves the connections that the
  * primary hands over, and answers what the primary asks.
  *
- * Signals are the primary's business (a terminal and systemd send them to every process), and when the
- * primary has gone the worker goes too, at once: nobody would send it a connection any more.
+ * When the primary has gone the worker goes too, at once: nobody would send it a connection any more.
  */
 export function work(parts: WorkerParts): void {
-  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => {})
   process.on('disconnect', () => process.exit(0))
   let worker: Promise<Worker> | undefined
   const started = () => worker ?? Promise.reject(new Error('the worker was not started'))
@@ -93,6 +91,7 @@ class Worker {
     const assembly = await assemble(settings, logger, { seats, rates, workers })
     const server = serverOf(settings, assembly)
     await server.ready()
+    assembly.selfCheck.watchUnheard(`worker ${worker}`, server.server)
     return new Worker(channel, assembly, server, logger)
   }
 
@@ -114,6 +113,7 @@ class Worker {
     ) => Promise<WorkerQuestions[Name]['answer']> | WorkerQuestions[Name]['answer']
   } = {
     pulse: () => null,
+    live: () => this.#assembly.selfCheck.condition,
     ready: () => this.#assembly.admin.health.ready(),
     metrics: () => this.#assembly.metrics.snapshot(),
     admin: (request) => answerForwarded(this.#admin, request),

@@ -1,8 +1,11 @@
-import { writeFileSync } from 'node:fs'
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
 import { ask, formOf, formType } from '../fixtures/http.ts'
-import { HubProcess, temporaryFolder } from '../fixtures/hub-process.ts'
+import { HubProcess, inheritedEnvironment, temporaryFolder } from '../fixtures/hub-process.ts'
 import { SseClient } from '../fixtures/sse-client.ts'
 import { issuer, secret, signToken } from '../fixtures/tokens.ts'
 import { until } from '../fixtures/until.ts'
@@ -72,6 +75,62 @@ t.test('bad settings change nothing, and every problem is told', async (t) => {
   t.equal(await publish(hub, tokenOf(hub, secret), 'as before'), 200)
   t.match(await client.until(1), [{ data: 'as before' }])
 })
+
+t.test('SIGHUP while the hub starts ends nothing, and is followed once it is ready', async (t) => {
+  const { child, saw } = launch(t, '2')
+  await saw(/worst-case memory/) // the first line, long before the hub is ready
+  child.kill('SIGHUP')
+  child.kill('SIGHUP')
+
+  await saw(/hub ready[^]*settings reloaded/)
+  t.equal(child.exitCode ?? child.signalCode, null)
+})
+
+t.test('what systemd does to reload ends no hub, however young', async (t) => {
+  const unit = readFileSync(new URL('../../deploy/cinnabar.service', import.meta.url), 'utf8')
+  const command = /^ExecReload=\/bin\/sh -c '(.+)'$/m.exec(unit)?.[1] ?? 'exit 1'
+  const { child, saw } = launch(t, '1')
+
+  execFileSync('/bin/sh', ['-c', command], { env: { MAINPID: String(child.pid), ...process.env } })
+
+  await saw(/hub ready[^]*settings reloaded/)
+  t.equal(child.exitCode ?? child.signalCode, null)
+})
+
+t.test('a hub that is asked to end while it starts ends at once, with exit code 0', async (t) => {
+  const { child, saw } = launch(t, '1')
+  await saw(/worst-case memory/)
+  child.kill('SIGTERM')
+  const [code] = (await once(child, 'exit')) as [number | null]
+  t.equal(code, 0)
+})
+
+/** A hub that only begins to start, and what it says. */
+function launch(t: Test, workers: string) {
+  const main = fileURLToPath(new URL('../../dist/src/cli/main.js', import.meta.url))
+  // tap has every Node.js process load a part of its own, which listens to SIGHUP and ends with it
+  const bare = ['-u', 'NODE_OPTIONS', process.execPath]
+  const child = spawn('env', [...bare, main, 'serve', '--playground', '--port', '0'], {
+    env: {
+      ...inheritedEnvironment(),
+      MERCURE_WORKERS: workers,
+      MERCURE_ADMIN_PORT: '0',
+      MERCURE_TRANSPORT_URL: workers === '1' ? 'memory:' : `lmdb:${temporaryFolder(t)}`,
+    },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  t.teardown(async () => {
+    if (child.exitCode === null && child.signalCode === null) {
+      child.kill('SIGKILL')
+      await once(child, 'exit')
+    }
+  })
+  let said = ''
+  child.stdout.on('data', (bytes: Buffer) => (said += bytes.toString()))
+  const saw = (what: RegExp) =>
+    until(() => what.test(said) || child.exitCode !== null || child.signalCode !== null)
+  return { child, saw }
+}
 
 interface Configured {
   readonly hub: HubProcess
