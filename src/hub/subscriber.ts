@@ -44,13 +44,15 @@ export interface SubscriberOptions {
 }
 
 /**
- * One stream: `replaying → live → closed(reason)`, closed exactly once.
+ * One stream: `opening → replaying → live → closed(reason)`, closed exactly once.
  *
+ * While it opens, nothing is written to it, its head included: the log gets to know it first. It counts
+ * as a stream all the same, so that a kick finds it, and its peer may leave.
  * While it replays it stands in no index, so nothing queues up for it; live, it is a member of its
  * cohort. `close` is the only way out, whoever asks for it.
  */
 export class Subscriber implements Member, Refillable, Spoke {
-  state: 'replaying' | 'live' | 'closed' = 'replaying'
+  state: 'opening' | 'replaying' | 'live' | 'closed' = 'opening'
   interest: Interest
   position: number
   readonly endAtMs: number
