@@ -1,6 +1,7 @@
 import type { Logger } from 'pino'
 import { Authenticator, type KeySourceEvent } from '../auth/authenticator.ts'
 import { OriginList } from '../auth/origin.ts'
+import { hasKey, haveSameKeys } from '../config/keyring.ts'
 import { isLocalOrigin } from '../config/loopback.ts'
 import type { Settings } from '../config/settings.ts'
 import type { AllowedOrigins } from '../http/cors.ts'
@@ -123,6 +124,7 @@ export async function assemble(
   const rates = surroundings.rates ?? new PublishRates(settings.maxPublishesPerSecondPerToken)
   metrics.watchAuth(authenticator, rates)
   let limits = limitsOf(settings)
+  let issuers = issuersOf(settings)
   metrics.watchLimits(() => limits)
   const most = surroundings.workers === undefined ? settings.maxSubscribers : 0
   const files = fileLimit(most, teller, () => metrics.limitHit('open_files'))
@@ -167,7 +169,7 @@ export async function assemble(
     },
     admin: {
       hub,
-      kick: (target) => hub.kicks.kick(target),
+      kick: { kick: (target) => hub.kicks.kick(target), issuers: () => issuers },
       metrics,
       health,
       ...guardOf(settings),
@@ -175,6 +177,7 @@ export async function assemble(
     async renew(next) {
       const { anonymous, cookieName } = settings // the rest of the hub has these from the start
       await authenticator.renew(authOptionsOf({ ...next, anonymous, cookieName }))
+      issuers = issuersOf(next)
       hub.limit(next)
       rates.limit(next.maxPublishesPerSecondPerToken)
       limits = limitsOf({ ...settings, ...seatsOf(next) })
@@ -185,6 +188,13 @@ export async function assemble(
       journal.close()
     },
   }
+}
+
+/** Who names subjects: a kick by subject has to say whose, where there are several. */
+function issuersOf({ issuers, legacyKeys }: Settings): readonly string[] {
+  const ids = issuers.map(({ id }) => id)
+  const isLegacyApart = issuers.every((issuer) => !haveSameKeys(issuer, legacyKeys))
+  return hasKey(legacyKeys) && isLegacyApart ? [...ids, ''] : ids
 }
 
 /** The limits that a running hub takes over. */

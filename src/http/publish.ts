@@ -33,6 +33,8 @@ export async function publish(
   { identity, hubUrl, idempotencyWindowMs, rates }: PublishCaller,
 ): Promise<void> {
   if (isQueued(reply.raw)) await itsTurn(reply.raw) // behind a stream it never comes
+  const revoked = hub.kicks.refusalOf(identity.tokenHash) // perhaps while the body was on its way
+  if (revoked !== undefined) throw revoked
   const type = mediaTypeOf(request.headers['content-type'] ?? '')
   const { grants } = identity
   if (type === formType) {

@@ -49,6 +49,7 @@ export async function subscribe(
   reply: FastifyReply,
   { identity, hubUrl, address, speaksLegacy }: Caller,
 ): Promise<void> {
+  if (hub.kicks.isDenied(identity.tokenHash)) return leaveForGood(reply)
   const query = parseForm(queryOf(request.raw))
   const body = Buffer.isBuffer(request.body)
     ? parseForm(request.body.toString('latin1'))
@@ -76,13 +77,18 @@ export async function subscribe(
 
   if (hub.kicks.isDenied(tokenHash)) {
     if (!isHead) hub.unseat(seat)
-    return void reply.code(204).send() // which ends an EventSource for good
+    return leaveForGood(reply)
   }
   if (isHead) return void headOf(reply, start).send()
   const from = requested === '' ? undefined : start
   open(hub, { identity, address, matchers, start: from, isPlain: isLegacy }, () =>
     takeFrom(request, headOf(reply, start)),
   )
+}
+
+/** Ends an `EventSource` for good. */
+function leaveForGood(reply: FastifyReply): void {
+  void reply.code(204).send()
 }
 
 /** What a stream is opened with. */

@@ -245,6 +245,7 @@ export class Hub implements Host {
       tokenHash: subscription.tokenHash,
       address: subscription.address,
       isPlain: subscription.isPlain ?? false,
+      issuer: subscription.issuer,
       subject: subscription.subject,
       tokenEndsAtMs: expiresAtMs,
     })

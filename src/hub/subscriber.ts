@@ -39,6 +39,7 @@ export interface SubscriberOptions {
   readonly address: string | undefined
   /** Nothing but updates, comments and reconnection times go to it. */
   readonly isPlain: boolean
+  readonly issuer?: string | undefined
   readonly subject?: string | undefined
   readonly tokenEndsAtMs?: number | undefined
 }
@@ -60,7 +61,8 @@ export class Subscriber implements Member, Refillable, Spoke {
   readonly tokenHash: string | undefined
   readonly address: string | undefined
   readonly isPlain: boolean
-  /** The token's subject, and when the token ends in milliseconds since 1970. */
+  /** The token's issuer and subject, and when the token ends in milliseconds since 1970. */
+  readonly issuer: string | undefined
   readonly subject: string | undefined
   readonly tokenEndsAtMs: number | undefined
   /** Empty when the hub keeps no presence. */
@@ -97,6 +99,7 @@ export class Subscriber implements Member, Refillable, Spoke {
     this.tokenHash = options.tokenHash
     this.address = options.address
     this.isPlain = options.isPlain
+    this.issuer = options.issuer
     this.subject = options.subject
     this.tokenEndsAtMs = options.tokenEndsAtMs
     this.lastWriteMs = performance.now()
