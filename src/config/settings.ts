@@ -64,6 +64,7 @@ export interface Settings {
   readonly trustedProxies: readonly string[]
   readonly subscriptionGraceMs: number
   readonly idempotencyWindowMs: number
+  readonly maxIdempotencyKeys: number
   readonly cursorLines: boolean
   readonly adminToken: string | undefined
   /** Names of the admin listener besides loopback names. */
