@@ -1,6 +1,7 @@
 import type { Logger } from 'pino'
 import { Authenticator, type KeySourceEvent } from '../auth/authenticator.ts'
 import { OriginList } from '../auth/origin.ts'
+import { hasKey, haveSameKeys } from '../config/keyring.ts'
 import { isLocalOrigin } from '../config/loopback.ts'
 import type { Settings } from '../config/settings.ts'
 import type { AllowedOrigins } from '../http/cors.ts'
@@ -125,6 +126,7 @@ export async function assemble(
   const rates = surroundings.rates ?? new PublishRates(settings.maxPublishesPerSecondPerToken)
   metrics.watchAuth(authenticator, rates)
   let limits = limitsOf(settings)
+  let issuers = issuersOf(settings)
   metrics.watchLimits(() => limits)
   const most = surroundings.workers === undefined ? settings.maxSubscribers : 0
   const files = fileLimit(most, teller, () => metrics.limitHit('open_files'))
@@ -150,7 +152,10 @@ export async function assemble(
         .map((issuer) => issuer.id),
       corsOrigins: originsOf(settings),
       maxRequestBodyBytes: settings.maxRequestBodyBytes,
-      idempotencyWindowMs: settings.idempotencyWindowMs,
+      idempotency: {
+        windowMs: settings.idempotencyWindowMs,
+        most: settings.maxIdempotencyKeys,
+      },
       resourceIdentifier: settings.resourceIdentifier,
       publicUrls: settings.publicUrls,
       trustedProxies: settings.trustedProxies,
@@ -173,7 +178,7 @@ export async function assemble(
     },
     admin: {
       hub,
-      kick: (target) => hub.kicks.kick(target),
+      kick: { kick: (target) => hub.kicks.kick(target), issuers: () => issuers },
       metrics,
       health,
       ...guardOf(settings),
@@ -181,6 +186,7 @@ export async function assemble(
     async renew(next) {
       const { anonymous, cookieName } = settings // the rest of the hub has these from the start
       await authenticator.renew(authOptionsOf({ ...next, anonymous, cookieName }))
+      issuers = issuersOf(next)
       hub.limit(next)
       rates.limit(next.maxPublishesPerSecondPerToken)
       limits = limitsOf({ ...settings, ...seatsOf(next) })
@@ -203,6 +209,13 @@ export function selfCheckOf(teller: Teller): SelfCheck {
   })
 }
 
+/** Who names subjects: a kick by subject has to say whose, where there are several. */
+function issuersOf({ issuers, legacyKeys }: Settings): readonly string[] {
+  const ids = issuers.map(({ id }) => id)
+  const isLegacyApart = issuers.every((issuer) => !haveSameKeys(issuer, legacyKeys))
+  return hasKey(legacyKeys) && isLegacyApart ? [...ids, ''] : ids
+}
+
 /** The limits that a running hub takes over. */
 function seatsOf(settings: Settings) {
   const { maxSubscribers, maxSubscribersPerToken, maxSubscribersPerAddress } = settings
@@ -222,6 +235,7 @@ function limitsOf(settings: Settings): Record<string, number> {
     max_subscribers_per_token: settings.maxSubscribersPerToken,
     max_subscribers_per_address: settings.maxSubscribersPerAddress,
     max_publishes_per_second_per_token: settings.maxPublishesPerSecondPerToken,
+    max_idempotency_keys: settings.maxIdempotencyKeys,
     subscriber_buffer: settings.subscriberBufferBytes,
     topic_matcher_cache: settings.topicMatcherCacheEntries,
     history_size: settings.historySize,

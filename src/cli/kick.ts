@@ -5,11 +5,13 @@ import { note, print } from './output.ts'
 import { ownSettings } from './own-settings.ts'
 import { failureOf, reasonOf, send, textOf } from './request.ts'
 
-export const kickHelp = `Usage: cinnabar kick (--sub ID | --subscription URL) [options]
+export const kickHelp = `Usage: cinnabar kick (--sub ID [--iss ID] | --subscription URL) [options]
 
 Closes streams, and denies their tokens until they end. Prints how many were closed.
 
   --sub ID            all streams of this subject (the token's sub)
+  --iss ID            the subject's issuer (the token's iss), empty for tokens of
+                      protocol 0.x; needed where the hub trusts several issuers
   --subscription URL  the stream with this subscription, as the list tells it
   --admin URL         the admin listener; default: the one of the settings,
                       http://127.0.0.1:2019
@@ -22,6 +24,7 @@ or a hub of the same history did not answer.
 
 const flags = {
   sub: 'text',
+  iss: 'text',
   subscription: 'text',
   admin: 'text',
   token: 'text',
@@ -40,11 +43,14 @@ export async function kick(argv: readonly string[]): Promise<number> {
   const [sub, subscription] = [args.text('sub'), args.text('subscription')]
   if ((sub === undefined) === (subscription === undefined))
     args.problems.push('expected --sub ID or --subscription URL, one of them')
+  const iss = args.text('iss')
+  if (iss !== undefined && sub === undefined)
+    args.problems.push('--iss ID names the issuer of --sub ID, and is of no use without it')
   const settings = ownSettings(args.text('config'))
   const admin = args.parsed('admin', adminUrl) ?? ownAdminUrl(settings)
   if (admin === undefined) args.problems.push('admin_port is off: --admin URL tells where to ask')
   args.expectNoProblems()
-  const target = sub === undefined ? { subscription } : { sub }
+  const target = sub === undefined ? { subscription } : { sub, iss }
   return post(`${admin}/kick`, target, args.text('token') ?? settings.adminToken)
 }
 

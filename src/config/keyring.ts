@@ -63,6 +63,12 @@ export function hasKey(keys: RoleKeys): boolean {
   return keys.publisher !== undefined || keys.subscriber !== undefined
 }
 
+/** Whoever signs for one of them signs for the other. */
+export function haveSameKeys(one: RoleKeys, other: RoleKeys): boolean {
+  const spelled = ({ publisher, subscriber }: RoleKeys) => JSON.stringify([publisher, subscriber])
+  return spelled(one) === spelled(other)
+}
+
 const playgroundKeys: RoleKeys = { publisher: developmentKey, subscriber: developmentKey }
 
 const idleLegacy = 'legacy: has no effect without protocol_version_compatibility'

@@ -142,6 +142,7 @@ function settle(values: Values, { given }: Readings, keyring: Keyring): Settings
     trustedProxies: values.trusted_proxies,
     subscriptionGraceMs: values.subscription_grace,
     idempotencyWindowMs: values.idempotency_window,
+    maxIdempotencyKeys: values.max_idempotency_keys,
     cursorLines: values.cursor_lines,
     adminToken: values.admin_token,
     adminNames: values.admin_names,

@@ -208,6 +208,13 @@ export const options = {
     { ceiling: '7d' },
     'How long an Idempotency-Key is remembered; 0 for off.',
   ),
+  max_idempotency_keys: number(
+    'keys',
+    '100000',
+    '1e7',
+    'Most Idempotency-Keys remembered; a publisher has at most half of what others left.',
+    '1',
+  ),
   cursor_lines: oneOf(
     cursorLines,
     'auto, 1 or 0',

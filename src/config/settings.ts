@@ -64,6 +64,7 @@ export interface Settings {
   readonly trustedProxies: readonly string[]
   readonly subscriptionGraceMs: number
   readonly idempotencyWindowMs: number
+  readonly maxIdempotencyKeys: number
   /** Who gets blocks without data; `auto`: those that are known to take them. */
   readonly cursorLines: boolean | 'auto'
   readonly adminToken: string | undefined

@@ -1,11 +1,10 @@
 import type { FastifyInstance } from 'fastify'
 import type { Hub } from '../hub/hub.ts'
-import type { Kicked, KickTarget } from '../hub/kick.ts'
 import { type AdminGuard, operatorsOnly, refuseBrowsers } from './admin-guard.ts'
 import { debug } from './debug.ts'
 import { type AdminAnswer, type AdminRequest, forwardRest } from './forward.ts'
 import { health, type HealthSource } from './health.ts'
-import { kick } from './kick.ts'
+import { kick, type KickOptions } from './kick.ts'
 import { bareServer } from './server.ts'
 
 /** What `/metrics` shows: of this process, or of several. */
@@ -20,7 +19,7 @@ export interface AdminOptions extends AdminGuard {
   /** The hub of this process, for `/debug`; absent where hubs are in other processes. */
   readonly hub?: Hub | undefined
   /** Closes streams, of all hubs on the log. */
-  readonly kick?: ((target: KickTarget) => Promise<Kicked>) | undefined
+  readonly kick?: KickOptions | undefined
   /** Has a hub of another process answer what this one cannot. */
   readonly forward?: ((request: AdminRequest) => Promise<AdminAnswer>) | undefined
 }

@@ -1,7 +1,8 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { Authenticator, Presented } from '../auth/authenticator.ts'
+import type { Authenticator, Identity, Presented } from '../auth/authenticator.ts'
 import type { Hub } from '../hub/hub.ts'
 import { HubError } from '../protocol/errors.ts'
+import { hubPath } from '../protocol/reserved.ts'
 import type { RateKeeper } from './publish-rates.ts'
 
 type Done = (error?: Error) => void
@@ -10,7 +11,7 @@ type Gate = (request: FastifyRequest, reply: FastifyReply, done: Done) => void
 export interface Gates {
   /** New streams come at a pace; HEAD opens none. */
   readonly paced: Gate
-  /** Who asks is known from here on. */
+  /** Who asks is known from here on; whose token was revoked can only ask for a stream, which has an answer of its own. */
   readonly authenticated: Gate
   /** Who publishes too fast is told so first. */
   readonly unhurried: Gate
@@ -37,19 +38,14 @@ export function gatesOf(
     },
 
     authenticated(request, _reply, done) {
+      const pass = (identity: Identity) => {
+        if (request.mercure !== null) request.mercure.identity = identity
+        done(isForStream(request) ? undefined : hub.kicks.refusalOf(identity.tokenHash))
+      }
       try {
         const identity = authenticator.authenticate(shownBy(request))
-        if (!(identity instanceof Promise)) {
-          if (request.mercure !== null) request.mercure.identity = identity
-          return done()
-        }
-        identity.then(
-          (verified) => {
-            if (request.mercure !== null) request.mercure.identity = verified
-            done()
-          },
-          (error: Error) => done(error),
-        )
+        if (identity instanceof Promise) identity.then(pass, (error: Error) => done(error))
+        else pass(identity)
       } catch (error) {
         done(error as Error)
       }
@@ -61,4 +57,8 @@ export function gatesOf(
       else done(refusal)
     },
   }
+}
+
+function isForStream({ method, routeOptions }: FastifyRequest): boolean {
+  return routeOptions.url === hubPath && method !== 'POST'
 }

@@ -59,6 +59,7 @@ export class HotPublish {
     const urls = this.#urls.resolve(request)
     const identity = urls.isMisdirected ? undefined : this.#recall(request, urls)
     if (identity === undefined || identity.protocol === '0.x') return false // that has other refusals
+    if (this.#options.hub.kicks.isDenied(identity.tokenHash)) return false
     if (!this.#options.rates.takeNow(identity.tokenHash, performance.now())) return false
     readBody(request, (body) => void this.#publish(body, identity, urls, request, response))
     return true
@@ -86,16 +87,16 @@ export class HotPublish {
 
   async #publish(
     body: string,
-    { grants }: Identity,
+    { grants, tokenHash }: Identity,
     { hubUrl, metadataUrl }: HubUrls,
     request: IncomingMessage,
     response: ServerResponse,
   ): Promise<void> {
+    const { hub } = this.#options
     try {
-      const id = await this.#options.hub.publish(draftOf(parseForm(body, updateForm)), {
-        grants,
-        hubUrl,
-      })
+      const revoked = hub.kicks.refusalOf(tokenHash) // perhaps while the body was on its way
+      if (revoked !== undefined) throw revoked
+      const id = await hub.publish(draftOf(parseForm(body, updateForm)), { grants, hubUrl })
       this.#answers.give(response, { status: 200, fields: plainText, text: id })
     } catch (error) {
       const refusal = asHubError(error)

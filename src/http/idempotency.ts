@@ -7,6 +7,13 @@ import { HubError } from '../protocol/errors.ts'
 /** Characters that an idempotency key may have. */
 const maxKeyLength = 255
 
+export interface IdempotencyOptions {
+  /** How long keys are remembered; 0 for not at all. */
+  readonly windowMs: number
+  /** Keys that are remembered, of all publishers. */
+  readonly most: number
+}
+
 /**
  * What makes this request happen once: its `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header),
  * whose it is, and a digest of the body. Undefined when it has none, or when keys are turned off.
@@ -14,27 +21,28 @@ const maxKeyLength = 255
  * A key belongs to the token's issuer and subject, or to the token when it names no subject: nobody
  * can find out or spoil another's keys.
  *
- * @param windowMs how long keys are remembered; 0 for not at all
  * @throws HubError `invalid_request`
  */
 export function onceOf(
   request: FastifyRequest,
   { issuer, subject, tokenHash }: Identity,
-  windowMs: number,
+  { windowMs, most }: IdempotencyOptions,
 ): Once | undefined {
   const field = request.headers['idempotency-key']
   if (field === undefined || windowMs === 0) return undefined
-  const owner = subject === undefined || subject === '' ? [tokenHash] : [issuer, subject]
+  const whose = subject === undefined || subject === '' ? [tokenHash] : [issuer, subject]
   const type = request.headers['content-type'] ?? ''
   const body = Buffer.isBuffer(request.body) ? request.body : ''
   return {
-    key: JSON.stringify([...owner, parseKey(String(field))]),
+    key: JSON.stringify([...whose, parseKey(String(field))]),
+    owner: JSON.stringify(whose),
     fingerprint: hash(
       'sha256',
       `${mediaTypeOf(type)} ${hash('sha256', body, 'base64url')}`,
       'base64url',
     ),
     windowMs,
+    most,
   }
 }
 

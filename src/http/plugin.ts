@@ -14,6 +14,7 @@ import {
   metadataPath,
   misdirected,
 } from './hub-urls.ts'
+import type { IdempotencyOptions } from './idempotency.ts'
 import { isLegacyRequest } from './legacy.ts'
 import { legacySubscriptions } from './legacy-subscriptions.ts'
 import { metadataDocument } from './metadata.ts'
@@ -38,8 +39,7 @@ export interface PluginOptions extends HubUrlOptions, CorsOptions {
   readonly authorizationServers: readonly string[]
   /** Bytes that a publish or QUERY body may have. */
   readonly maxRequestBodyBytes: number
-  /** How long an `Idempotency-Key` is remembered; 0 for not at all. */
-  readonly idempotencyWindowMs: number
+  readonly idempotency: IdempotencyOptions
   /** Whether some limit or log line asks for the client's address; finding it costs 15 µs. */
   readonly needsAddress: boolean
   /** What the public listener may take of the process's files; absent where that is somebody else's business. */
@@ -171,7 +171,7 @@ export async function mercure(app: FastifyInstance, options: PluginOptions): Pro
         publish(hub, request, reply, {
           identity: identityOf(request),
           hubUrl: urlsOf(request).hubUrl,
-          idempotencyWindowMs: options.idempotencyWindowMs,
+          idempotency: options.idempotency,
           rates: options.rates,
         }),
     })

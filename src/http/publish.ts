@@ -5,7 +5,7 @@ import type { Publication } from '../hub/publisher.ts'
 import { HubError } from '../protocol/errors.ts'
 import { parseRetry, type UpdateDraft } from '../protocol/update.ts'
 import { type Form, parseForm, updateForm } from './form.ts'
-import { mediaTypeOf, onceOf } from './idempotency.ts'
+import { type IdempotencyOptions, mediaTypeOf, onceOf } from './idempotency.ts'
 import { isQueued, itsTurn } from './pipeline.ts'
 import { UpdateLines } from './ndjson.ts'
 import type { RateKeeper } from './publish-rates.ts'
@@ -14,8 +14,7 @@ import type { RateKeeper } from './publish-rates.ts'
 export interface PublishCaller {
   readonly identity: Identity
   readonly hubUrl: string
-  /** How long idempotency keys are remembered; 0 for not at all. */
-  readonly idempotencyWindowMs: number
+  readonly idempotency: IdempotencyOptions
   readonly rates: RateKeeper
 }
 
@@ -30,20 +29,22 @@ export async function publish(
   hub: Hub,
   request: FastifyRequest,
   reply: FastifyReply,
-  { identity, hubUrl, idempotencyWindowMs, rates }: PublishCaller,
+  { identity, hubUrl, idempotency, rates }: PublishCaller,
 ): Promise<void> {
   if (isQueued(reply.raw)) await itsTurn(reply.raw) // behind a stream it never comes
+  const revoked = hub.kicks.refusalOf(identity.tokenHash) // perhaps while the body was on its way
+  if (revoked !== undefined) throw revoked
   const type = mediaTypeOf(request.headers['content-type'] ?? '')
   const { grants } = identity
   if (type === formType) {
     const draft = draftOf(parseForm(bodyOf(request).toString('latin1'), updateForm))
-    const once = onceOf(request, identity, idempotencyWindowMs)
+    const once = onceOf(request, identity, idempotency)
     const id = await hub.publish(draft, { grants, hubUrl, once })
     return void reply.type('text/plain; charset=utf-8').send(id)
   }
   if (type !== batchType)
     throw new HubError('invalid_form', `expected a body of type ${formType} or ${batchType}`)
-  const once = onceOf(request, identity, idempotencyWindowMs)
+  const once = onceOf(request, identity, idempotency)
   const ids = await publishBatch(hub, bodyOf(request), { grants, hubUrl, once })
   rates.charge(identity.tokenHash, ids.length - 1, performance.now())
   void reply.type('application/json').send(Buffer.from(JSON.stringify(ids)))

@@ -46,6 +46,7 @@ export async function subscribe(
   reply: FastifyReply,
   { identity, hubUrl, address, speaksLegacy, cursorLines }: Caller,
 ): Promise<void> {
+  if (hub.kicks.isDenied(identity.tokenHash)) return leaveForGood(reply)
   if (!speaksLegacy) requireForm(request, reply)
   const query = parseForm(queryOf(request.raw), askingForm)
   const body = Buffer.isBuffer(request.body)
@@ -76,7 +77,7 @@ export async function subscribe(
 
   if (hub.kicks.isDenied(tokenHash)) {
     if (!isHead) hub.unseat(seat)
-    return void reply.code(204).send() // which ends an EventSource for good
+    return leaveForGood(reply)
   }
   if (isHead) return void headOf(reply, start).send()
   const from = requested === '' ? undefined : start
@@ -84,6 +85,11 @@ export async function subscribe(
   const hasCursorLines = takesCursorLines(cursorLines, request.headers, asksForLines)
   const opening = { identity, address, matchers, start: from, isPlain: isLegacy, hasCursorLines }
   open(hub, opening, () => takeFrom(request, headOf(reply, start)))
+}
+
+/** Ends an `EventSource` for good. */
+function leaveForGood(reply: FastifyReply): void {
+  void reply.code(204).send()
 }
 
 /** What a stream is opened with. */

@@ -89,6 +89,11 @@ export function watchHub(families: Families, hub: Hub): void {
   )
   gauge('mercure_subscriptions', 'Subscriptions that presence keeps', () => hub.presence?.size ?? 0)
   gauge(
+    'mercure_arrivals_waiting',
+    'Streams whose answer waits until their arrival was told',
+    () => hub.presence?.arriving ?? 0,
+  )
+  gauge(
     'mercure_presence_waiting',
     'Presence changes that are not in the history yet',
     () => hub.presence?.waiting ?? 0,

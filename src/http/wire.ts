@@ -1,7 +1,6 @@
 import { Http2ServerResponse } from 'node:http2'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Socket } from 'node:net'
-import type { Writable } from 'node:stream'
 import { type Framing, lastChunk } from '../registry/batch.ts'
 import type { Wire, WireListener } from '../registry/outbox.ts'
 import { kernelQueues, keyOf } from './kernel-queues.ts'
@@ -12,7 +11,8 @@ import { vanished } from './vanished.ts'
 export type Head = Readonly<Record<string, number | string | string[] | undefined>>
 
 /**
- * The wire of a stream that begins: 200 with the given fields, then whatever is written.
+ * The wire of a stream that begins: 200 with the given fields, then whatever is written. The head
+ * goes with the first bytes: a stream is not open before the hub says so.
  *
  * HTTP/1 streams are written to their socket directly, with framing of our own: one buffer, shared by
  * every subscriber that gets the same batch. Anything else (HTTP/2, a stream of a test) goes through
@@ -24,10 +24,7 @@ export function openWire(
   head: Head,
 ): Wire {
   if (response instanceof Http2ServerResponse || !(response.socket instanceof Socket)) {
-    const stream = response as ServerResponse
-    stream.writeHead(200, { ...head })
-    stream.flushHeaders()
-    return new StreamWire(stream)
+    return new StreamWire(response as ServerResponse, head)
   }
   const framing = request.httpVersion === '1.1' ? 'chunked' : 'plain'
   const { socket } = response
@@ -138,13 +135,19 @@ class SocketWire implements Wire {
   }
 
   write(bytes: Buffer): void {
-    this.#socket.write(this.#head === undefined ? bytes : Buffer.concat([this.#head, bytes]))
-    this.#head = undefined
+    this.#socket.write(this.#withHead(bytes))
     if (this.#socket.writableLength > 0 && !this.#isWaiting) this.#waitUntilTaken()
   }
 
+  #withHead(bytes: Buffer): Buffer {
+    const head = this.#head
+    this.#head = undefined
+    return head === undefined ? bytes : Buffer.concat([head, bytes])
+  }
+
   finish(): void {
-    if (this.framing === 'chunked') this.#socket.write(lastChunk)
+    const last = this.#withHead(this.framing === 'chunked' ? lastChunk : nothing)
+    if (last.length > 0) this.#socket.write(last)
     this.#socket.destroySoon()
     if (this.pendingBytes > 0) linger(this.#socket)
   }
@@ -177,13 +180,15 @@ class SocketWire implements Wire {
 
 class StreamWire implements Wire {
   readonly framing = 'plain'
-  readonly #stream: Writable
+  readonly #stream: ServerResponse
+  #head: Head | undefined
   #listener: WireListener | undefined
   #writtenBytes = 0
   #takenBytes = 0
 
-  constructor(stream: Writable) {
+  constructor(stream: ServerResponse, head: Head) {
     this.#stream = stream
+    this.#head = head
   }
 
   get pendingBytes(): number {
@@ -196,6 +201,7 @@ class StreamWire implements Wire {
 
   write(bytes: Buffer): void {
     this.#writtenBytes += bytes.length
+    this.#writeHead()
     this.#stream.write(bytes, () => {
       this.#takenBytes += bytes.length
       if (this.pendingBytes === 0) this.#listener?.drained()
@@ -203,8 +209,14 @@ class StreamWire implements Wire {
   }
 
   finish(): void {
+    this.#writeHead()
     this.#stream.end()
     linger(this.#stream)
+  }
+
+  #writeHead(): void {
+    if (this.#head !== undefined) this.#stream.writeHead(200, { ...this.#head })
+    this.#head = undefined
   }
 
   destroy(): void {

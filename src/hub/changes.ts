@@ -5,15 +5,19 @@ export interface ChangesOptions<C> {
   readonly together: (queue: readonly C[], most: number) => number
   /** What is left of a queue that could not be stored, so that it never outgrows what it speaks of. */
   readonly condense: (queue: readonly C[]) => C[]
+  /** Nobody is to wait for these any longer: the log took none. They stay in the queue. */
+  readonly onGivenUp: (queue: readonly C[]) => void
   readonly onError: (error: unknown) => void
 }
 
 /**
- * Changes that come within it share an append. The longer an append takes, the more of them share the next:
- * they leave the log to publishers most of the time, and a storm of connections costs a few commits.
+ * After an append the next one waits as long as that took, times `rest`, and whatever comes meanwhile shares
+ * it: a storm of connections costs a few commits, and leaves the log to publishers most of the time.
+ * Who comes alone waits for nobody. (With 8 instead of 2 the storm's answers came too late to make room
+ * for the next of a client that keeps 512 requests open: `npm run bench -- presence`.)
  */
-const gatherMs = { least: 20, most: 200 }
-const rest = 8
+const rest = 2
+const mostRestMs = 200
 const mostPerAppend = 250
 const retryMs = 500
 
@@ -25,7 +29,7 @@ export class Changes<C> {
   readonly #options: ChangesOptions<C>
   #queue: C[] = []
   #timer: NodeJS.Timeout | undefined
-  #gatherMs = gatherMs.least
+  #restUntilMs = 0
   #writing: Promise<void> | undefined
   #queued = 0
   #written = 0
@@ -43,7 +47,7 @@ export class Changes<C> {
   push(change: C): void {
     this.#queue.push(change)
     this.#queued++
-    this.#writeIn(this.#gatherMs)
+    this.#writeIn(this.#restUntilMs - performance.now())
   }
 
   /**
@@ -65,10 +69,13 @@ export class Changes<C> {
   }
 
   #writeIn(ms: number): void {
-    this.#timer ??= setTimeout(() => {
-      this.#timer = undefined
-      void this.#write()
-    }, ms).unref()
+    this.#timer ??= setTimeout(
+      () => {
+        this.#timer = undefined
+        void this.#write()
+      },
+      Math.max(0, ms),
+    ).unref()
   }
 
   /** Never rejects; one at a time, so that changes keep their order. */
@@ -87,8 +94,8 @@ export class Changes<C> {
         this.#options.onError(error)
         return this.#giveUp([...changes, ...this.#queue])
       }
-      const wantedMs = rest * (performance.now() - started)
-      this.#gatherMs = Math.min(Math.max(wantedMs, gatherMs.least), gatherMs.most)
+      const now = performance.now()
+      this.#restUntilMs = now + Math.min(rest * (now - started), mostRestMs)
       this.#note(changes.length)
     }
   }
@@ -101,6 +108,7 @@ export class Changes<C> {
   }
 
   #giveUp(queue: readonly C[]): void {
+    this.#options.onGivenUp(queue)
     this.#queue = this.#options.condense(queue)
     this.#written += queue.length - this.#queue.length
     for (const { resolve } of this.#waiters) resolve()

@@ -92,7 +92,10 @@ export class Hub implements Host {
       onLostNotices: (entries) =>
         this.#tellGap(entries, ({ interest }) => interest.watchesSubscriptions),
       onControl: (entry) => this.kicks.handle(entry),
-      onPass: () => this.#replays.dispatchedMore(),
+      onPass: () => {
+        this.#replays.dispatchedMore()
+        this.presence?.deliveredMore()
+      },
       onReset: (reset) => this.#readAgain(reset),
       onError: (error) => this.#observer.failed('dispatch', error),
       onFailure: (member, error) => {
@@ -142,6 +145,7 @@ export class Hub implements Host {
         nodeId: () => this.#nodes.id,
         graceMs: options.subscriptionGraceMs ?? 0,
         tell: options.tellSubscription ?? tellSubscription,
+        delivered: () => this.#dispatcher.delivered,
         onError: (error) => this.#observer.failed('presence', error),
       })
     this.#ready = this.#start()
@@ -221,7 +225,10 @@ export class Hub implements Host {
     this.#seats.leave(seat)
   }
 
-  /** Opens a stream, which has its seat, on a wire whose response head was already written. */
+  /**
+   * Opens a stream, which has its seat, on a wire that writes the response's head with the first bytes it is
+   * given: at once, or as soon as its arrival was told.
+   */
   subscribe(wire: Wire, subscription: Subscription): Subscriber {
     const { start, expiresAtMs } = subscription
     const end = lifeOf(this.#options.writeTimeoutMs, expiresAtMs)
@@ -235,17 +242,35 @@ export class Hub implements Host {
       address: subscription.address,
       isPlain: subscription.isPlain ?? false,
       hasCursorLines: subscription.hasCursorLines ?? false,
+      issuer: subscription.issuer,
       subject: subscription.subject,
       tokenEndsAtMs: expiresAtMs,
     })
     subscriber.knowsOfGap = start?.lastEventId === earliest
     this.#subscribers.add(subscriber)
-    if (this.presence !== undefined) subscriber.subscriptions = this.presence.arrived(subscription)
     this.#observer.subscribed(subscriber)
+    if (this.presence === undefined) this.#begin(subscriber, start)
+    else
+      subscriber.subscriptions = this.presence.arrived(subscription, (before) => {
+        if (start === undefined) this.#placeAtArrival(subscriber, before)
+        this.#begin(subscriber, start)
+      })
+    return subscriber
+  }
+
+  /** A stream without a cursor begins with its own arrival, if it may hear of that, and else with what comes now. */
+  #placeAtArrival(subscriber: Subscriber, before: number | undefined): void {
+    const { head } = this.#log
+    if (!subscriber.interest.watchesSubscriptions) subscriber.position = head
+    else if (before !== undefined) subscriber.position = Math.min(before, head)
+  }
+
+  #begin(subscriber: Subscriber, start: Start | undefined): void {
+    if (subscriber.state !== 'opening') return // it was closed meanwhile
+    subscriber.state = 'replaying'
     subscriber.send(this.#lines.opening(start, subscriber))
     this.#pulse.watch(subscriber)
     this.#replays.resume(subscriber)
-    return subscriber
   }
 
   /** The interest of the stream before, if it asked for the very same and may have it: a crowd shares one from the start. */
@@ -293,7 +318,8 @@ export class Hub implements Host {
     void this.kicks.recover()
     for (const subscriber of this.#subscribers) {
       subscriber.position = Math.min(subscriber.position, resumeAfter)
-      if (!subscriber.isPlain) subscriber.send(this.#lines.resetTo(resumeAfter, subscriber))
+      if (!subscriber.isPlain && subscriber.state !== 'opening')
+        subscriber.send(this.#lines.resetTo(resumeAfter, subscriber))
     }
     this.#replays.dispatchedMore()
   }

@@ -1,12 +1,19 @@
 import { randomUUID } from 'node:crypto'
 import type { Entry, Log, MarkChange } from '../log/log.ts'
+import { HubError } from '../protocol/errors.ts'
 import { addressOf, pathOf } from '../protocol/subscription.ts'
 import { newId } from './id.ts'
 import type { Nodes } from './nodes.ts'
 import type { Subscriber } from './subscriber.ts'
 
-/** Whose streams are to be closed: those of a token's subject, or the one with this subscription. */
-export type KickTarget = { readonly sub: string } | { readonly subscription: string }
+/**
+ * Whose streams are to be closed: those of a token's subject, or the one with this subscription.
+ *
+ * A subject is somebody else at each issuer. The empty issuer is that of tokens of protocol 0.x, which name
+ * none; a hub of before speaks of a subject alone, and means all of them.
+ */
+export type KickTarget =
+  { readonly sub: string; readonly issuers?: readonly string[] } | { readonly subscription: string }
 
 export interface Kicked {
   /** Streams that were closed, on all hubs that answered. */
@@ -61,7 +68,8 @@ const recentMs = 600_000
 const mostRecent = 1_000
 
 /**
- * Closes streams of all hubs on a log, and denies their tokens until they end.
+ * Closes streams of all hubs on a log, and denies their tokens until they end: a denied token opens no
+ * stream, publishes nothing, lists nobody, and what it has open elsewhere is closed too.
  *
  * A kick is a control entry: every hub gets it in the order of the log, closes what it has, and says
  * how many in an entry of its own, which tells the others whom to deny as well. Neither is ever replayed.
@@ -99,8 +107,7 @@ export class Kicks {
   async recover(): Promise<void> {
     try {
       await this.#readDenials()
-      for (const stream of [...this.#options.subscribers()])
-        if (this.isDenied(stream.tokenHash)) stream.close('kicked')
+      this.#close(({ tokenHash }) => this.isDenied(tokenHash))
       for (const { kick, target } of await this.#recent())
         if (!this.#seen.has(kick)) await this.#obey(kick, target)
     } catch (error) {
@@ -130,6 +137,12 @@ export class Kicks {
 
   isDenied(tokenHash: string | undefined): boolean {
     return tokenHash !== undefined && (this.#denied.get(tokenHash) ?? 0) > Date.now()
+  }
+
+  /** What whoever comes with a denied token for anything but a stream is told. */
+  refusalOf(tokenHash: string | undefined): HubError | undefined {
+    if (!this.isDenied(tokenHash)) return undefined
+    return new HubError('invalid_token', 'the token was revoked by the operator; get another one')
   }
 
   /**
@@ -179,10 +192,14 @@ export class Kicks {
   async #obey(kick: string, target: KickTarget): Promise<void> {
     if (this.#seen.has(kick)) return
     this.#seen.set(kick, performance.now())
-    const streams = [...this.#options.subscribers()].filter(targeted(target))
+    const isTarget = targeted(target)
     const denied = new Map<string, number>()
-    for (const { tokenHash, tokenEndsAtMs } of streams)
-      if (tokenHash !== undefined) denied.set(tokenHash, tokenEndsAtMs ?? never)
+    for (const stream of this.#options.subscribers())
+      if (stream.tokenHash !== undefined && isTarget(stream))
+        denied.set(stream.tokenHash, stream.tokenEndsAtMs ?? never)
+    const streams = [...this.#options.subscribers()].filter(
+      (stream) => isTarget(stream) || denied.has(stream.tokenHash ?? ''),
+    )
     for (const denial of denied) this.#deny(denial)
     try {
       // First the denial, then the close: a client is back within milliseconds, maybe elsewhere.
@@ -225,7 +242,9 @@ export class Kicks {
 
   #learn({ kick, node, closed, denied }: Extract<Message, { readonly type: 'kicked' }>): void {
     for (const denial of denied) this.#deny(denial)
-    this.#closeLate(kick, new Set(denied.map(([tokenHash]) => tokenHash)), node)
+    const tokens = new Set(denied.map(([tokenHash]) => tokenHash))
+    if (tokens.size > 0 && node !== this.#options.nodes.id)
+      this.#close(({ tokenHash = '' }) => tokens.has(tokenHash)) // also who came here from there just now
     const waiting = this.#waiting.get(kick)
     if (waiting === undefined || node === '') return
     waiting.closed += closed
@@ -233,12 +252,9 @@ export class Kicks {
     if (waiting.missing.size === 0) waiting.done()
   }
 
-  /** Who was closed elsewhere and came here before we knew that it is denied. */
-  #closeLate(kick: string, tokens: ReadonlySet<string>, node: string): void {
-    const sinceMs = this.#seen.get(kick)
-    if (tokens.size === 0 || sinceMs === undefined || node === this.#options.nodes.id) return
+  #close(isMeant: (stream: Subscriber) => boolean): void {
     for (const stream of [...this.#options.subscribers()])
-      if (stream.openedMs >= sinceMs && tokens.has(stream.tokenHash ?? '')) stream.close('kicked')
+      if (isMeant(stream)) stream.close('kicked')
   }
 
   #deny([tokenHash, untilMs]: Denial): void {
@@ -251,13 +267,11 @@ export class Kicks {
   #sweep(): void {
     const oldMs = performance.now() - 2 * recentMs // its mark is gone by then
     for (const [kick, sinceMs] of this.#seen) if (sinceMs < oldMs) this.#seen.delete(kick)
-    const marks = []
     for (const [tokenHash, untilMs] of this.#denied) {
       if (untilMs > Date.now()) continue
       this.#denied.delete(tokenHash)
-      marks.push({ name: prefix + tokenHash, from: String(untilMs), to: undefined })
+      this.#setMark({ name: prefix + tokenHash, from: String(untilMs), to: undefined })
     }
-    for (const mark of marks) this.#setMark(mark)
     void this.#forgetOld()
   }
 
@@ -278,7 +292,11 @@ export class Kicks {
 }
 
 function targeted(target: KickTarget): (stream: Subscriber) => boolean {
-  if ('sub' in target) return ({ subject }) => subject === target.sub
+  if ('sub' in target) {
+    const { sub, issuers } = target
+    return ({ subject, issuer = '' }) =>
+      subject === sub && (issuers === undefined || issuers.includes(issuer))
+  }
   const { type = '', match = '', subscriber = '' } = addressOf(target.subscription) ?? {}
   const url = pathOf({ type, match, subscriber })
   return ({ subscriptions }) => subscriptions.some((held) => held.url === url)

@@ -1,6 +1,7 @@
 import type { Log, Mark, MarkChange } from '../log/log.ts'
 import type { TellSubscription } from '../protocol/subscription.ts'
 import type { Update } from '../protocol/update.ts'
+import type { Arrival, Place } from './arrivals.ts'
 import type { Held } from './held.ts'
 import { newSubscriberId } from './id.ts'
 import { absenceNameOf, absencesOf, eventsOf, keptIn, nameOf } from './kept.ts'
@@ -14,6 +15,8 @@ export interface Change {
   /** An append with it may have been stored, whatever its answer was. */
   isTried: boolean
   isDone: boolean
+  /** The stream that opens once the log knows this. */
+  readonly arrival?: Arrival | undefined
 }
 
 /** How a change stands in the log, and what it means here once it does. */
@@ -21,6 +24,11 @@ interface Written {
   readonly marks: readonly MarkChange[]
   readonly events: readonly Update[]
   readonly done: () => void
+}
+
+interface Stored {
+  /** Unknown when the answer got lost, or there was nothing to store. */
+  readonly place: Place | undefined
 }
 
 /** Streams of one identity and matcher that are looked at when one of them comes back. */
@@ -62,32 +70,45 @@ export class PresenceWriter {
     for (const change of changes) change.isTried = true
     const written = await this.#prepare(changes)
     const marks = written.flatMap((one) => one.marks)
-    if (marks.length > 0) {
-      const events = written.flatMap((one) => one.events)
-      const { outcome } = await this.#log.append(events, { kind: 'presence', marks })
-      if (outcome !== 'stored' && !(await this.#isDoneAlready(marks)))
-        return this.#appendEach(changes)
-    }
+    const events = written.flatMap((one) => one.events)
+    const appended = marks.length === 0 ? nowhere : await this.#store(events, marks)
+    if (appended === undefined) return this.#appendEach(changes)
+    const { place } = appended
+    let before = place?.before ?? 0
     for (const [index, change] of changes.entries()) {
+      const upTo = before + (written[index]?.events.length ?? 0)
       change.isDone = true
       written[index]?.done()
+      change.arrival?.wrote(place && { before, upTo })
+      before = upTo
     }
   }
 
-  /** Somebody else changed one of the marks, or an append was stored whose answer got lost. */
+  /** Stores events and marks. Resolves with their place; with nothing when somebody else changed one of the marks. */
+  async #store(
+    events: readonly Update[],
+    marks: readonly MarkChange[],
+  ): Promise<Stored | undefined> {
+    const appended = await this.#log.append(events, { kind: 'presence', marks })
+    if (appended.outcome === 'stored') {
+      const { position } = appended
+      return { place: { before: position - events.length, upTo: position } }
+    }
+    return (await this.#isDoneAlready(marks)) ? nowhere : undefined // its answer got lost
+  }
+
+  /** Somebody else changed one of the marks. */
   async #appendEach(changes: readonly Change[]): Promise<void> {
     for (const change of changes)
       for (let tries = 0; !change.isDone; tries++) {
         if (tries === mostTries) throw new Error(`a presence change was refused ${tries} times`)
         const [written = nothing] = await this.#prepare([change])
         const { marks, events } = written
-        const isStored =
-          marks.length === 0 ||
-          (await this.#log.append(events, { kind: 'presence', marks })).outcome === 'stored' ||
-          (await this.#isDoneAlready(marks))
-        if (!isStored && this.#thinkAgain(change, marks)) continue
+        const appended = marks.length === 0 ? nowhere : await this.#store(events, marks)
+        if (appended === undefined && this.#thinkAgain(change, marks)) continue
         change.isDone = true
-        if (isStored) written.done()
+        if (appended !== undefined) written.done()
+        change.arrival?.wrote(appended?.place)
       }
   }
 
@@ -203,3 +224,4 @@ export class PresenceWriter {
 }
 
 const nothing: Written = { marks: [], events: [], done() {} }
+const nowhere: Stored = { place: undefined }

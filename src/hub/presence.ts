@@ -2,6 +2,7 @@ import type { Log } from '../log/log.ts'
 import type { Grants } from '../protocol/grants.ts'
 import type { Matcher } from '../protocol/matcher.ts'
 import type { TellSubscription } from '../protocol/subscription.ts'
+import { type Announced, type Arrival, Arrivals } from './arrivals.ts'
 import { Changes } from './changes.ts'
 import { Held } from './held.ts'
 import { newSubscriberId } from './id.ts'
@@ -23,6 +24,8 @@ export interface PresenceOptions {
   readonly graceMs: number
   /** The words in which starts and ends are told. */
   readonly tell: TellSubscription
+  /** The position up to which this process has told its streams. */
+  readonly delivered: () => number
   readonly onError: (error: unknown) => void
 }
 
@@ -33,8 +36,8 @@ const leavingMs = 1_000
  * Who is listening: a mark for each subscription, and an event in the log for each that starts or ends.
  *
  * Mark and event are written in one step, so what the list says at a position of the log and what the
- * events after it say agree. Changes are gathered and appended behind the stream's back: nobody
- * waits for them but who asks for the list.
+ * events after it say agree. Changes are gathered and appended together. A stream opens once its own are
+ * in the log and told (draft-08 § 1.10: before its head is written); who asks for the list waits for all.
  *
  * With a grace, a subscription whose stream closed gets a second mark, of its absence, and no event. Whichever
  * hub sees the same identity first takes both over, by compare-and-set; else the hub that wrote it
@@ -44,12 +47,14 @@ export class Presence {
   readonly #log: Log
   readonly #options: PresenceOptions
   readonly #changes: Changes<Change>
+  readonly #arrivals: Arrivals
   readonly #held = new Set<Held>()
   readonly #writer: PresenceWriter
 
   constructor(log: Log, options: PresenceOptions) {
     this.#log = log
     this.#options = options
+    this.#arrivals = new Arrivals(options.delivered)
     this.#writer = new PresenceWriter(log, {
       ...options,
       onForgotten: (held) => this.#forget(held),
@@ -58,6 +63,9 @@ export class Presence {
       append: (changes) => this.#writer.append(changes.filter(({ isDone }) => !isDone)),
       together,
       condense: withoutNews,
+      onGivenUp: (changes) => {
+        for (const { arrival } of changes) arrival?.giveUp()
+      },
       onError: options.onError,
     })
   }
@@ -72,9 +80,22 @@ export class Presence {
     return this.#changes.waiting
   }
 
-  /** A stream opened: one subscription for each matcher. `left` wants them back. */
-  arrived({ matchers, grants, issuer, subject }: Subscribing): readonly Held[] {
+  /** Streams that wait until they are announced. */
+  get arriving(): number {
+    return this.#arrivals.size
+  }
+
+  /**
+   * A stream is about to open: one subscription for each matcher. `left` wants them back.
+   *
+   * @param onAnnounced is called once, later, when the stream may open
+   */
+  arrived(
+    { matchers, grants, issuer, subject }: Subscribing,
+    onAnnounced: Announced,
+  ): readonly Held[] {
     const subscriber = newSubscriberId()
+    const arrival = this.#arrivals.expect(matchers.length, onAnnounced)
     const seen = new Set<string>()
     return matchers.map(({ type, pattern }) => {
       const payload = payloadOf(grants, pattern)
@@ -91,9 +112,14 @@ export class Presence {
       seen.add(`${type} ${pattern}`)
       const held = new Held(kept)
       this.#held.add(held)
-      this.#push(held, 'start')
+      this.#push(held, 'start', arrival)
       return held
     })
+  }
+
+  /** More was delivered: who waits to be announced may have been. */
+  deliveredMore(): void {
+    this.#arrivals.deliveredMore()
   }
 
   /** A stream closed. Its subscriptions end now, or when their grace is over. */
@@ -139,8 +165,8 @@ export class Presence {
     this.#held.delete(held)
   }
 
-  #push(held: Held, kind: Kind): void {
-    this.#changes.push({ held, kind, isTried: false, isDone: false })
+  #push(held: Held, kind: Kind, arrival?: Arrival): void {
+    this.#changes.push({ held, kind, isTried: false, isDone: false, arrival })
   }
 
   /** This hub has another id now: its subscriptions are told again where they were ended meanwhile. */
@@ -176,6 +202,7 @@ export class Presence {
     for (const one of held) one.letGo()
     await this.settled()
     this.#changes.close()
+    this.#arrivals.close()
     return held.some(({ absence }) => absence !== undefined)
   }
 

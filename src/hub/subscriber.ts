@@ -44,18 +44,21 @@ export interface SubscriberOptions {
   readonly isPlain: boolean
   /** It carries blocks without data that move the client's cursor, unless it is plain. */
   readonly hasCursorLines: boolean
+  readonly issuer?: string | undefined
   readonly subject?: string | undefined
   readonly tokenEndsAtMs?: number | undefined
 }
 
 /**
- * One stream: `replaying → live → closed(reason)`, closed exactly once.
+ * One stream: `opening → replaying → live → closed(reason)`, closed exactly once.
  *
+ * While it opens, nothing is written to it, its head included: the log gets to know it first. It counts
+ * as a stream all the same, so that a kick finds it, and its peer may leave.
  * While it replays it stands in no index, so nothing queues up for it; live, it is a member of its
  * cohort. `close` is the only way out, whoever asks for it.
  */
 export class Subscriber implements Member, Refillable, Spoke {
-  state: 'replaying' | 'live' | 'closed' = 'replaying'
+  state: 'opening' | 'replaying' | 'live' | 'closed' = 'opening'
   interest: Interest
   position: number
   readonly endAtMs: number
@@ -64,7 +67,8 @@ export class Subscriber implements Member, Refillable, Spoke {
   readonly address: string | undefined
   readonly isPlain: boolean
   readonly hasCursorLines: boolean
-  /** The token's subject, and when the token ends in milliseconds since 1970. */
+  /** The token's issuer and subject, and when the token ends in milliseconds since 1970. */
+  readonly issuer: string | undefined
   readonly subject: string | undefined
   readonly tokenEndsAtMs: number | undefined
   /** Empty when the hub keeps no presence. */
@@ -102,6 +106,7 @@ export class Subscriber implements Member, Refillable, Spoke {
     this.address = options.address
     this.isPlain = options.isPlain
     this.hasCursorLines = options.hasCursorLines && !options.isPlain
+    this.issuer = options.issuer
     this.subject = options.subject
     this.tokenEndsAtMs = options.tokenEndsAtMs
     this.lastWriteMs = performance.now()

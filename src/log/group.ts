@@ -4,12 +4,14 @@ import {
   digestOf,
   expiryKeyOf,
   idKeyOf,
+  ownerKeyOf,
   type RowWrite,
   type Store,
   type Writes,
 } from './lmdb-store.ts'
 import type { Appended, AppendOptions, Entry, EntryKind } from './log.ts'
 import { costOf, recordBytesAtMost, writeRecord } from './record.ts'
+import { keyRefusal, type Once } from './share.ts'
 import type { State } from './state.ts'
 
 /** A publisher that waits for its updates to be flushed. */
@@ -38,10 +40,10 @@ export interface Remembered {
   readonly ids: readonly string[]
   readonly position: number
   readonly untilMs: number
+  /** The digest of whose it is, in hexadecimal digits. */
+  readonly owner?: string
 }
 
-/** Idempotency keys that are remembered at most; beyond, appends that need one are refused. */
-const maxRemembered = 100_000
 /** Marks at most: about one per matcher of each stream, where presence is on. */
 const maxMarks = 1_000_000
 
@@ -76,6 +78,8 @@ class Plan {
   /** Keys and marks that this group itself sets. */
   readonly #once = new Map<string, Remembered>()
   readonly #marks = new Map<string, string | undefined>()
+  /** How many keys this group adds to each owner's. */
+  readonly #owned = new Map<string, number>()
   #used = 0
   #head: number
   #updates: number
@@ -116,12 +120,8 @@ class Plan {
     }
     const marked = this.#compare(marks)
     if (marked === undefined) return { outcome: 'refused' }
-    if (once !== undefined && this.#onceKeys >= maxRemembered)
-      return new HubError(
-        'unavailable',
-        'too many idempotency keys are remembered; try again later',
-        { limit: 'idempotency_keys' },
-      )
+    const refusal = once && keyRefusal(this.#onceKeys, this.#ownedBy(once), once.most)
+    if (refusal !== undefined) return refusal
     if (this.#markCount + marks.length > maxMarks && marks.some(({ to }) => to !== undefined))
       return new HubError('unavailable', 'the history holds too many marks; try again later')
 
@@ -179,6 +179,11 @@ class Plan {
     this.stored.push({ position, kind, timeMs: this.#timeMs, update })
   }
 
+  #ownedBy({ owner }: Once): number {
+    if (owner === undefined) return 0
+    return this.#store.ownedBy(ownerKeyOf(owner)) + (this.#owned.get(owner) ?? 0)
+  }
+
   #recall(key: string): Remembered | undefined {
     const own = this.#once.get(key)
     if (own !== undefined) return own
@@ -187,14 +192,25 @@ class Plan {
   }
 
   #remember(
-    { key, fingerprint, windowMs, answer }: NonNullable<AppendOptions['once']>,
+    { key, owner, fingerprint, windowMs, answer }: Once,
     storedIds: readonly string[],
     nowMs: number,
   ): void {
     const ids = answer === undefined ? storedIds : [answer]
-    const remembered = { fingerprint, ids, position: this.#head, untilMs: nowMs + windowMs }
+    const remembered: Remembered = {
+      fingerprint,
+      ids,
+      position: this.#head,
+      untilMs: nowMs + windowMs,
+      ...(owner === undefined ? {} : { owner: ownerKeyOf(owner).toString('hex') }),
+    }
     const rowKey = digestOf(key)
-    if (this.#recall(key) === undefined) this.#onceKeys++
+    const isNew = this.#recall(key) === undefined
+    if (isNew) this.#onceKeys++
+    if (owner !== undefined) {
+      if (isNew) this.#owned.set(owner, (this.#owned.get(owner) ?? 0) + 1)
+      this.#rows.push(ownerRow(ownerKeyOf(owner).toString('hex'), rowKey, false))
+    }
     this.#once.set(key, remembered)
     const value = Buffer.from(JSON.stringify(remembered))
     this.#rows.push({ table: 'once', key: rowKey, value })
@@ -228,6 +244,11 @@ class Plan {
     const value = to === undefined ? undefined : Buffer.from(to)
     this.#rows.push({ table: 'marks', key: Buffer.from(name), value })
   }
+}
+
+/** The row that counts a key to its owner, as `Remembered` spells it. */
+export function ownerRow(owner: string, key: Buffer, isGone: boolean): RowWrite {
+  return { table: 'owners', key: Buffer.from(owner, 'hex'), value: key, isGone }
 }
 
 /** Reads the row of an idempotency key; undefined when it is not intact. */

@@ -65,7 +65,7 @@ try {
   root.transactionSync(() => { root.put(Buffer.from('probe'), Buffer.alloc(65536)); return ABORT })
   const { lastPageNumber, pageSize } = { pageSize: 4096, ...root.getStats() }
   const isShort = statSync(path + '/data.mdb').size < (lastPageNumber + 1) * pageSize
-  const names = { meta: { useVersions: true }, entries: {}, ids: { dupSort: true }, once: {}, expiries: { dupSort: true }, marks: {} }
+  const names = { meta: { useVersions: true }, entries: {}, ids: { dupSort: true }, once: {}, expiries: { dupSort: true }, owners: { dupSort: true }, marks: {} }
   for (const [name, options] of Object.entries(names)) {
     const table = root.openDB(name, { ...binary, ...options })
     if (table === undefined) continue

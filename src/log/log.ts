@@ -127,9 +127,13 @@ export interface AppendOptions {
    */
   readonly once?: {
     readonly key: string
+    /** Whose key it is: nobody has more of them than are left for all others (share.ts). */
+    readonly owner?: string
     readonly fingerprint: string
     readonly windowMs: number
     readonly answer?: string
+    /** Keys remembered at most; 100,000 when absent. */
+    readonly most?: number
   }
   /**
    * Compare-and-sets on marks, one after the other: nothing is stored unless each of them is `from`

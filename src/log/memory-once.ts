@@ -1,13 +1,10 @@
-import { HubError } from '../protocol/errors.ts'
-import type { Appended, AppendOptions } from './log.ts'
+import type { Appended } from './log.ts'
+import { keyRefusal, type Once } from './share.ts'
 
-/** Idempotency keys that are remembered at most; beyond, appends that need one are refused. */
-const maxRemembered = 100_000
-
-type Once = NonNullable<AppendOptions['once']>
 type Stored = Extract<Appended, { readonly outcome: 'stored' | 'repeated' }>
 
 interface Remembered {
+  readonly owner: string | undefined
   readonly fingerprint: string
   readonly appended: Stored
   readonly forgetAtMs: number
@@ -16,6 +13,8 @@ interface Remembered {
 /** The idempotency keys of a `memory:` log, and what each append with one was answered. */
 export class MemoryOnce {
   readonly #remembered = new Map<string, Remembered>()
+  /** How many of them each owner has. */
+  readonly #owned = new Map<string, number>()
 
   get size(): number {
     return this.#remembered.size
@@ -29,29 +28,44 @@ export class MemoryOnce {
     return { ...before.appended, outcome: 'repeated' }
   }
 
-  /** @throws HubError `unavailable` when no more keys can be remembered. */
-  makeRoom(): void {
-    if (this.#remembered.size < maxRemembered) return
-    const text = 'too many idempotency keys are remembered; try again later'
-    throw new HubError('unavailable', text, { limit: 'idempotency_keys' })
+  /** @throws HubError `unavailable` when no more keys can be remembered, of this owner or at all */
+  makeRoom({ owner, most }: Once): void {
+    const own = owner === undefined ? 0 : (this.#owned.get(owner) ?? 0)
+    const refusal = keyRefusal(this.#remembered.size, own, most)
+    if (refusal !== undefined) throw refusal
   }
 
-  remember({ key, fingerprint, windowMs, answer }: Once, appended: Stored, nowMs: number): void {
+  remember(once: Once, appended: Stored, nowMs: number): void {
+    const { key, owner, fingerprint, windowMs, answer } = once
     this.#remembered.set(key, {
+      owner,
       fingerprint,
       appended: answer === undefined ? appended : { ...appended, ids: [answer] },
       forgetAtMs: nowMs + windowMs,
     })
+    this.#count(owner, 1)
   }
 
   #recall(key: string, nowMs: number): Remembered | undefined {
-    for (const [oldest, { forgetAtMs }] of this.#remembered) {
-      if (forgetAtMs > nowMs) break
-      this.#remembered.delete(oldest)
+    for (const [oldest, remembered] of this.#remembered) {
+      if (remembered.forgetAtMs > nowMs) break
+      this.#forget(oldest, remembered)
     }
     const found = this.#remembered.get(key)
-    if (found !== undefined && found.forgetAtMs > nowMs) return found
-    this.#remembered.delete(key) // so that it is young again when it is set again
+    if (found === undefined || found.forgetAtMs > nowMs) return found
+    this.#forget(key, found) // so that it is young again when it is set again
     return undefined
+  }
+
+  #forget(key: string, { owner }: Remembered): void {
+    this.#remembered.delete(key)
+    this.#count(owner, -1)
+  }
+
+  #count(owner: string | undefined, change: 1 | -1): void {
+    if (owner === undefined) return
+    const owned = (this.#owned.get(owner) ?? 0) + change
+    if (owned > 0) this.#owned.set(owner, owned)
+    else this.#owned.delete(owner)
   }
 }

@@ -93,7 +93,7 @@ export class MemoryLog implements Log {
     if (!marks.every(({ name }) => isMarkName(name))) throw badMark()
     const marked = this.#marks.compare(marks)
     if (marked === undefined) return { outcome: 'refused' }
-    if (once !== undefined) this.#once.makeRoom()
+    if (once !== undefined) this.#once.makeRoom(once)
     if (this.#marks.isFull(marks.length) && marks.some(({ to }) => to !== undefined))
       throw new HubError('unavailable', 'the history holds too many marks; try again later')
 

@@ -4,6 +4,7 @@ import type { Update } from '../protocol/update.ts'
 import type { Appended, AppendOptions, EntryKind } from './log.ts'
 import { recordBytesAtMost, writeRecord } from './record.ts'
 import type { Argument, Reply } from './redis-connection.ts'
+import { shareIsFull, tableIsFull, usualKeys } from './share.ts'
 
 /** A publisher that waits for its answer. */
 export interface Waiting {
@@ -17,8 +18,7 @@ export interface Waiting {
   readonly reject: (error: HubError) => void
 }
 
-/** Keys and marks that are remembered at most; beyond, appends that need one are refused. */
-export const maxOnceKeys = 100_000
+/** Marks at most; beyond, appends that need one are refused. */
 export const maxMarks = 1_000_000
 
 /**
@@ -43,7 +43,7 @@ export function argumentsOf(waiting: readonly Waiting[]): Argument[] {
   return waiting.flatMap(({ updates, options: { once, marks = [] }, records }) => [
     updates.length,
     ...(once === undefined
-      ? ['', '', 0, '']
+      ? ['', '', 0, '', '', 0]
       : [
           digestOf(once.key),
           once.fingerprint,
@@ -51,6 +51,8 @@ export function argumentsOf(waiting: readonly Waiting[]): Argument[] {
           JSON.stringify(
             once.answer === undefined ? updates.map((update) => update.id) : [once.answer],
           ),
+          once.owner === undefined ? '' : digestOf(once.owner),
+          once.most ?? usualKeys,
         ]),
     marks.length,
     ...marks.flatMap(({ name, from, to }) => [name, ...optional(from), ...optional(to)]),
@@ -83,10 +85,9 @@ export function outcomeOf({ updates }: Waiting, reply: Reply): Appended | HubErr
       return { outcome: 'refused' }
     case 'm':
       return new HubError('unavailable', 'the history holds too many marks; try again later')
+    case 'o':
+      return shareIsFull()
     default:
-      return new HubError(
-        'unavailable',
-        'too many idempotency keys are remembered; try again later',
-      )
+      return tableIsFull()
   }
 }

@@ -1,5 +1,8 @@
 import { createHash } from 'node:crypto'
 
+const history = ['state', 'log', 'ids', 'next', 'last']
+const remembered = ['marks', 'names', 'once', 'due', 'notices', 'owners']
+
 /**
  * Keys of the history, in the order in which every script takes them. All are in one slot of a Cluster.
  *
@@ -10,14 +13,13 @@ import { createHash } from 'node:crypto'
  * {p}:last   hash    id → its last position, when there are several
  * {p}:marks  hash    name → value;             {p}:names: zset of the names, in byte order
  * {p}:once   hash    key → first outcome;      {p}:due: zset of the keys by the end of their window
+ * {p}:owners hash   owner → how many of the keys are theirs
  * {p}:notices list   positions of entries that are no updates
  * {p}:t:…    string  a batch that was stored → its outcomes, for a while
  * ```
  */
 export function keysOf(prefix: string): readonly string[] {
-  return ['state', 'log', 'ids', 'next', 'last', 'marks', 'names', 'once', 'due', 'notices'].map(
-    (name) => `{${prefix}}:${name}`,
-  )
+  return [...history, ...remembered].map((name) => `{${prefix}}:${name}`)
 }
 
 export const tokenKeyOf = (prefix: string, token: string) => `{${prefix}}:t:${token}`

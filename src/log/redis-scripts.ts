@@ -21,11 +21,11 @@ function script(flags: string, body: string): Script {
 }
 
 const words = `
-local state, log, ids, nexts, lasts, marks, names, once, due, notices = unpack(KEYS, 1, 10)
+local state, log, ids, nexts, lasts, marks, names, once, due, notices, owners = unpack(KEYS, 1, 11)
 local call = redis.call
 local function digits(n) return string.format('%.0f', n) end
 local function wrongType()
-  local kinds = { 'hash', 'stream', 'hash', 'hash', 'hash', 'hash', 'zset', 'hash', 'zset', 'list', 'string' }
+  local kinds = { 'hash', 'stream', 'hash', 'hash', 'hash', 'hash', 'zset', 'hash', 'zset', 'list', 'hash', 'string' }
   for i = 1, #KEYS do
     local found = call('TYPE', KEYS[i]).ok
     if found ~= 'none' and found ~= kinds[i] then
@@ -99,8 +99,9 @@ return 1
 )
 
 /**
- * ARGV: epoch, newest position known, milliseconds that the token is kept, most keys, most marks, then
- * for each append: updates, once (key, fingerprint, window, ids), how many marks, each (name, 1 and from, 1 and to), records.
+ * ARGV: epoch, newest position known, milliseconds that the token is kept, most marks, then for each
+ * append: updates, once (key, fingerprint, window, ids, owner, most keys), how many marks, each (name, 1 and from, 1
+ * and to), records. A key's owner has no more of them than are left for others (share.ts).
  */
 export const append = script(
   '',
@@ -113,10 +114,10 @@ local head, bytes, count, noticeCount, first, noticeBytes =
   tonumber(s[2]), tonumber(s[4]), tonumber(s[5]), tonumber(s[6]), tonumber(s[7]), tonumber(s[8])
 if head < tonumber(ARGV[2]) then return { 'BEHIND' } end
 if count ~= call('XLEN', log) then return { 'CHANGED' } end
-local ttl, mostKeys, mostMarks = ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
-local before = call('GET', KEYS[11])
+local ttl, mostMarks = ARGV[3], tonumber(ARGV[4])
+local before = call('GET', KEYS[12])
 if before then
-  call('PEXPIRE', KEYS[11], ttl)
+  call('PEXPIRE', KEYS[12], ttl)
   return cmsgpack.unpack(before)
 end
 local now = clock()
@@ -144,11 +145,11 @@ local function add(record)
   end
 end
 
-local at = 6
+local at = 5
 while at <= #ARGV do
   local updates, key, fingerprint, window, answered = tonumber(ARGV[at]), ARGV[at + 1], ARGV[at + 2], tonumber(ARGV[at + 3]), ARGV[at + 4]
-  local changes = tonumber(ARGV[at + 5])
-  local marksAt = at + 6
+  local owner, mostKeys, changes = ARGV[at + 5], tonumber(ARGV[at + 6]), tonumber(ARGV[at + 7])
+  local marksAt = at + 8
   at = marksAt + 5 * changes
   local outcome
   local isNewKey = false
@@ -161,7 +162,11 @@ while at <= #ARGV do
         if theirs ~= fingerprint then outcome = 'c' else outcome = 'r' .. position .. ':' .. theirIds end
       end
     end
-    if not outcome and isNewKey and call('ZCARD', due) >= mostKeys then outcome = 'f' end
+    if not outcome and isNewKey then
+      local all = call('ZCARD', due)
+      local own = owner ~= '' and tonumber(call('HGET', owners, owner) or '0') or 0
+      if all >= mostKeys then outcome = 'f' elseif own >= mostKeys - all then outcome = 'o' end
+    end
   end
   local marked, sets = {}, false
   if not outcome then
@@ -178,7 +183,8 @@ while at <= #ARGV do
   if not outcome then
     for i = 0, updates - 1 do add(ARGV[at + i]) end
     if key ~= '' then
-      call('HSET', once, key, cmsgpack.pack(fingerprint, now + window, digits(head), answered))
+      call('HSET', once, key, cmsgpack.pack(fingerprint, now + window, digits(head), answered, owner))
+      if isNewKey and owner ~= '' then call('HINCRBY', owners, owner, 1) end
       call('ZADD', due, digits(now + window), key)
     end
     for name, to in pairs(marked) do
@@ -200,7 +206,7 @@ if lastId then
     'count', digits(count), 'notices', digits(noticeCount), 'noticeBytes', digits(noticeBytes), 'lastId', lastId)
 end
 local answer = { 'OK', digits(time), outcomes, digits(head), digits(count), digits(bytes), call('ZCARD', due), call('HLEN', marks), digits(noticeCount), digits(noticeBytes) }
-call('SET', KEYS[11], cmsgpack.pack(answer), 'PX', ttl)
+call('SET', KEYS[12], cmsgpack.pack(answer), 'PX', ttl)
 return answer
 `,
 )
@@ -265,9 +271,13 @@ if digits(first) ~= s[3] or dropped > 0 then
 end
 local over = call('ZRANGEBYSCORE', due, '-inf', digits(clock()), 'LIMIT', 0, limit)
 for _, key in ipairs(over) do
+  local found = call('HGET', once, key)
+  local owner = found and select(5, cmsgpack.unpack(found)) or ''
+  if owner ~= '' and call('HINCRBY', owners, owner, -1) <= 0 then call('HDEL', owners, owner) end
   call('ZREM', due, key)
   call('HDEL', once, key)
 end
+if call('ZCARD', due) == 0 then call('DEL', owners) end
 if #over == limit then isDone = 0 end
 return isDone
 `,

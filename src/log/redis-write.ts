@@ -3,14 +3,7 @@ import { HubError } from '../protocol/errors.ts'
 import type { Update } from '../protocol/update.ts'
 import type { Appended, AppendOptions, Entry } from './log.ts'
 import { badMark, isMarkName } from './mark.ts'
-import {
-  argumentsOf,
-  maxMarks,
-  maxOnceKeys,
-  outcomeOf,
-  recordsOf,
-  type Waiting,
-} from './redis-batch.ts'
+import { argumentsOf, maxMarks, outcomeOf, recordsOf, type Waiting } from './redis-batch.ts'
 import type { History } from './redis-history.ts'
 import {
   type Argument,
@@ -197,7 +190,7 @@ export class Writer {
     const [answer, confirmed] = await connection.run(
       append,
       [...this.#keys, tokenKeyOf(prefix, token)],
-      [this.#history.epoch, this.#history.position, tokenMs, maxOnceKeys, maxMarks, ...args],
+      [this.#history.epoch, this.#history.position, tokenMs, maxMarks, ...args],
       also,
       Math.max(1, Math.min(2_500, leftMs)),
     )

@@ -1,4 +1,4 @@
-import { type Group, readRemembered } from './group.ts'
+import { type Group, ownerRow, readRemembered } from './group.ts'
 import { idKeyOf, type RowWrite, type Store, type Writes } from './lmdb-store.ts'
 import type { Retention } from './log.ts'
 import { costOf, idOf, isIntact, kindOf, timeOf } from './record.ts'
@@ -129,6 +129,7 @@ function expiredRows(store: Store, limit: number): { rows: RowWrite[]; gone: num
     const remembered = row === undefined ? undefined : readRemembered(row)
     if (row === undefined || (remembered !== undefined && remembered.untilMs > nowMs)) continue // used again since
     rows.push({ table: 'once', key, value: undefined })
+    if (remembered?.owner !== undefined) rows.push(ownerRow(remembered.owner, key, true))
     gone++
   }
   return { rows, gone }

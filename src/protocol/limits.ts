@@ -22,6 +22,7 @@ export const limitNames = [
   'frame_size',
   'batch_updates',
   'idempotency_keys',
+  'idempotency_keys_per_publisher',
   'waiting_publishes',
 ] as const
 

@@ -29,7 +29,10 @@ t.test('kick closes the streams of a subject, prints how many, and exits with 0'
   const alice = await connect(t, hub.origin, 'match=a', { sub: 'alice' })
   const kick = (...args: readonly string[]) => run(t, ['kick', ...args, '--admin', hub.adminUrl])
 
-  t.strictSame(await kick('--sub', 'bob'), { code: 0, stdout: '2\n', stderr: '' })
+  const wrong = await kick('--sub', 'bob', '--iss', 'https://other.example')
+  t.strictSame(wrong, { code: 0, stdout: '0\n', stderr: '' }, 'somebody else')
+  const right = await kick('--sub', 'bob', '--iss', issuer)
+  t.strictSame(right, { code: 0, stdout: '2\n', stderr: '' })
   await Promise.all(bobs.map(({ closed }) => closed))
   t.equal((await connect(t, hub.origin, 'match=a', { token })).head.status, 204)
   t.strictSame(await kick('--sub', 'bob'), { code: 0, stdout: '0\n', stderr: '' })

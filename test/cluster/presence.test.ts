@@ -1,7 +1,16 @@
 import t from 'tap'
 import { startHubs } from '../fixtures/cluster.ts'
 import { type HubProcess, temporaryFolder, type Test } from '../fixtures/hub-process.ts'
-import { connect, everything, kick, listed, seenBy, tokenOf } from '../fixtures/presence.ts'
+import {
+  arrivals,
+  connect,
+  everything,
+  inTime,
+  kick,
+  listed,
+  seenBy,
+  tokenOf,
+} from '../fixtures/presence.ts'
 import { RedisServer } from '../fixtures/redis.ts'
 import { until } from '../fixtures/until.ts'
 
@@ -49,6 +58,12 @@ for (const [name, historyOf] of Object.entries(histories)) {
     t.equal((await kick(two, { subscription: 'x' })).status, 400)
     t.equal(carol.isClosed, false)
     await until(async () => (await matchesAt(two)).join() === 'carol')
+  })
+
+  t.test(`two hubs on ${name}: an arrival is told and listed at both before its 200`, async (t) => {
+    const hubs = await startHubs(t, 2, await historyOf(t), presence)
+
+    t.strictSame(await arrivals(t, hubs, 20), inTime(2, 20))
   })
 
   t.test(`two hubs on ${name}: what a killed hub left ends, each once`, async (t) => {
@@ -104,3 +119,19 @@ for (const [name, historyOf] of Object.entries(histories)) {
     t.equal(seenBy(watcher)[7], 'a false')
   })
 }
+
+t.test('while Redis says nothing a stream opens all the same, and is told of later', async (t) => {
+  const redis = await RedisServer.start(t)
+  const [hub] = (await startHubs(t, 1, redis.url, presence)) as [HubProcess]
+  const watcher = await connect(t, hub.origin, everything)
+  await until(() => watcher.events.length === 1)
+
+  redis.signal('SIGSTOP')
+  const newcomer = await connect(t, hub.origin, 'match=patient')
+  const seenMeanwhile = seenBy(watcher).length
+  redis.signal('SIGCONT')
+
+  t.strictSame([newcomer.head.status, seenMeanwhile], [200, 1])
+  await until(() => seenBy(watcher).includes('patient true'))
+  await until(async () => (await matchesAt(hub)).includes('patient'))
+})

@@ -55,6 +55,7 @@ t.test('without more than keys, every option has the default of the documentatio
     trustedProxies: ['127.0.0.1', '::1'],
     subscriptionGraceMs: 0,
     idempotencyWindowMs: 600_000,
+    maxIdempotencyKeys: 100_000,
     cursorLines: 'auto',
     adminToken: undefined,
     adminNames: [],

@@ -216,6 +216,34 @@ t.test('a full table refuses new keys and forgets none early', async (t) => {
   t.equal(log.head, 2)
 })
 
+t.test('one publisher leaves room for the keys of another', async (t) => {
+  const hub = await startHub(t, { max_idempotency_keys: 10 })
+  const of = (sub: string) => hub.token({ publish: ['*'], claims: { sub } })
+  const keys = Array.from({ length: 8 }, (_, i) => `k${i}`)
+  const flood = async (sub: string) => {
+    const statuses: number[] = []
+    for (const key of keys)
+      statuses.push((await post(hub, { topic: 'a' }, { token: of(sub), ...once(key) }))[0])
+    return statuses
+  }
+
+  t.strictSame(await flood('greedy'), [200, 200, 200, 200, 200, 503, 503, 503])
+  t.strictSame(await flood('other'), [200, 200, 200, 503, 503, 503, 503, 503])
+  t.strictSame(await flood('greedy'), [200, 200, 200, 200, 200, 503, 503, 503])
+
+  const { status, headers, text } = await hub.publish(
+    { topic: 'a' },
+    { token: of('greedy'), ...once('new') },
+  )
+  t.strictSame([status, headers['retry-after']], [503, '5'])
+  t.match(text, /of this publisher/)
+  t.equal((await post(hub, { topic: 'a' }, { token: of('greedy') }))[0], 200, 'without a key')
+  t.match(
+    await hub.assembly.metrics.text(),
+    /^mercure_limits_hit_total\{limit="idempotency_keys_per_publisher"\} 12$/m,
+  )
+})
+
 t.test('a refused publish uses no key up', async (t) => {
   const hub = await startHub(t)
 

@@ -1,8 +1,8 @@
 import t from 'tap'
 import { HubProcess, temporaryFolder } from '../fixtures/hub-process.ts'
 import { startAdmin, startHub } from '../fixtures/hub.ts'
-import { ask } from '../fixtures/http.ts'
-import { issuer, secret, signToken } from '../fixtures/tokens.ts'
+import { ask, formType } from '../fixtures/http.ts'
+import { issuer, secret, signLegacyToken, signToken } from '../fixtures/tokens.ts'
 import { SseClient } from '../fixtures/sse-client.ts'
 import { until } from '../fixtures/until.ts'
 
@@ -83,6 +83,161 @@ t.test('a stream that still replays is kicked too', async (t) => {
   t.equal(hub.hub.subscriberCount, 0)
 })
 
+const other = 'https://other.example'
+const [keys, otherKeys] = [secret, `${secret} of the other`].map((key) => ({
+  publisher: { key },
+  subscriber: { key },
+}))
+const ofOther = (sub: string) => ({
+  subscribe: ['*'],
+  claims: { iss: other, sub },
+  secret: `${secret} of the other`,
+})
+/** Takes away the flat keys of the fixture. */
+const fileKeysOnly = { trusted_issuers: null, publisher_jwt_key: null, subscriber_jwt_key: null }
+
+t.test(
+  'with several issuers a kick says whose subject it means, and closes nobody else',
+  async (t) => {
+    const hub = await startHub(t, {
+      ...fileKeysOnly,
+      issuers: [
+        { id: issuer, ...keys },
+        { id: other, ...otherKeys },
+      ],
+      legacy: keys,
+      protocol_version_compatibility: 8,
+      resource_identifier: 'https://hub.example/.well-known/mercure',
+    })
+    const admin = await startAdmin(t, hub)
+    const sign = (options: Parameters<typeof signToken>[1]) =>
+      signToken('https://hub.example/.well-known/mercure', options)
+    const tokens = [
+      sign({ subscribe: ['*'], claims: { sub: '1' } }),
+      sign(ofOther('1')),
+      signLegacyToken({ subscribe: ['*'] }, { claims: { sub: '1' } }),
+    ]
+    const open = async () => Promise.all(tokens.map((token) => hub.subscribe('match=a', { token })))
+    const streams = await open()
+
+    const vague = await kick(admin, { sub: '1' })
+    t.equal(vague.status, 400)
+    t.match(
+      vague.text,
+      /iss: expected the issuer.*"https:\/\/issuer.example", "https:\/\/other.example"/,
+    )
+    t.match(JSON.parse((await kick(admin, { sub: '1', iss: 'https://else.example' })).text), {
+      closed: 0,
+    })
+    t.strictSame(
+      streams.map(({ isClosed }) => isClosed),
+      [false, false, false],
+    )
+
+    t.match(JSON.parse((await kick(admin, { sub: '1', iss: other })).text), { closed: 1 })
+    await streams[1]?.closed
+    const statuses = async () => (await open()).map(({ head }) => head.status)
+    t.strictSame(await statuses(), [200, 204, 200])
+    t.match(JSON.parse((await kick(admin, { sub: '1', iss: '' })).text), { closed: 2 })
+    t.strictSame(await statuses(), [200, 204, 204])
+    t.match(JSON.parse((await kick(admin, { sub: '1', iss: issuer })).text), { closed: 3 })
+    t.strictSame(await statuses(), [204, 204, 204])
+  },
+)
+
+t.test('with one issuer a kick may name it, and another one is somebody else', async (t) => {
+  const hub = await startHub(t)
+  const admin = await startAdmin(t, hub)
+  const stream = await hub.subscribe('match=a', { token: hub.token(subject('bob')) })
+
+  t.match(JSON.parse((await kick(admin, { sub: 'bob', iss: other })).text), { closed: 0 })
+  t.match(JSON.parse((await kick(admin, { sub: 'bob', iss: '' })).text), { closed: 0 })
+  t.equal(stream.isClosed, false)
+  t.match(JSON.parse((await kick(admin, { sub: 'bob', iss: issuer })).text), { closed: 1 })
+  await stream.closed
+})
+
+t.test('a kicked token may do nothing any more', async (t) => {
+  const hub = await startHub(t, { subscriptions: true, protocol_version_compatibility: 8 })
+  const admin = await startAdmin(t, hub)
+  const tokens = {
+    '1.0': hub.token({ publish: ['*'], subscribe: ['*'], claims: { sub: 'bob' } }),
+    '0.x': signLegacyToken({ publish: ['*'], subscribe: ['*'] }, { claims: { sub: 'bob' } }),
+  }
+  const body = 'topic=a&data=late'
+  const slow = Object.values(tokens).map((token) =>
+    hub
+      .connect()
+      .send(
+        `POST /.well-known/mercure HTTP/1.1\r\nHost: 127.0.0.1:${hub.port}\r\nAuthorization: Bearer ${token}\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: ${body.length}\r\n\r\ntopic`,
+      ),
+  )
+  for (const token of Object.values(tokens)) {
+    t.equal((await hub.publish({ topic: 'a' }, { token })).status, 200)
+    await hub.subscribe('match=a', { token })
+  }
+  const { head } = hub.assembly.log
+  t.match(JSON.parse((await kick(admin, { sub: 'bob' })).text), { closed: 2 })
+  const after = hub.assembly.log.head
+  t.ok(after > head)
+
+  for (const client of slow) client.send(body.slice('topic'.length))
+  for (const [protocol, token] of Object.entries(tokens)) {
+    const challenge = protocol === '1.0' ? /error="invalid_token"/ : undefined
+    const ndjson = { 'content-type': 'application/x-ndjson' }
+    const refused = [
+      await hub.publish({ topic: 'a' }, { token }),
+      await hub.publish('{"topic":"a"}', { token, headers: ndjson }),
+      await hub.publish({ topic: 'a' }, { token, headers: { 'idempotency-key': 'k' } }),
+      await hub.ask('GET', { path: api, token }),
+      await hub.ask('HEAD', { path: api, token }),
+      await hub.ask('GET', { path: `${api}/exact/a`, token }),
+    ]
+    for (const { status, headers } of refused) {
+      t.equal(status, 401, protocol)
+      if (challenge !== undefined) t.match(headers['www-authenticate'], challenge)
+    }
+    for (const [method, query] of [
+      ['GET', '?match=a'],
+      ['GET', '?nothing'],
+      ['GET', '?match=a&last_event_id=earliest'],
+      ['HEAD', '?match=a'],
+      ['QUERY', '?match=a'],
+    ] as const) {
+      const path = `/.well-known/mercure${query}`
+      const { status, text } = await hub.ask(method, {
+        path,
+        token,
+        ...(method === 'QUERY' ? { headers: formType } : {}),
+      })
+      t.strictSame([status, text], [204, ''], `${protocol} ${method} ${query}`)
+    }
+  }
+  for (const client of slow) {
+    await client.untilHead()
+    t.equal(client.head.status, 401, 'its body came after the kick')
+  }
+  t.match(await hub.assembly.metrics.text(), /^mercure_updates_total 2$/m)
+})
+
+t.test('a kick by subscription closes what else its token has open', async (t) => {
+  const hub = await startHub(t, { subscriptions: true })
+  const admin = await startAdmin(t, hub)
+  const token = hub.token(subject('bob'))
+  const streams = [
+    await hub.subscribe('match=a', { token }),
+    await hub.subscribe('match=b', { token }),
+  ]
+  const another = await hub.subscribe('match=b', { token: hub.token(subject('bob')) })
+  const listed = await hub.ask('GET', { path: `${api}/exact/a`, token: hub.token() })
+  const [{ id }] = (JSON.parse(listed.text) as { subscriptions: [{ id: string }] }).subscriptions
+
+  t.match(JSON.parse((await kick(admin, { subscription: id })).text), { closed: 2 })
+
+  await Promise.all(streams.map(({ closed }) => closed))
+  t.equal(another.isClosed, false, 'its token is another one')
+})
+
 t.test('what is no kick is refused with a reason', async (t) => {
   const hub = await startHub(t)
   const admin = await startAdmin(t, hub)
@@ -98,6 +253,10 @@ t.test('what is no kick is refused with a reason', async (t) => {
     { sub: 1 },
     { sub: 'a', subscription: 'b' },
     { other: 'a' },
+    { iss: 'a' },
+    { sub: 'a', iss: 1 },
+    { sub: 'a', iss: null },
+    { subscription: `${api}/exact/a/urn%3Auuid%3A0`, iss: 'a' },
     { subscription: 'x' },
     { subscription: `${api}/exact/a` },
   ])

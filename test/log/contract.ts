@@ -172,6 +172,58 @@ export function logContract(
     t.match(await log.append([update('b')], { once }), { outcome: 'stored', ids: ['b'] })
   })
 
+  t.test('an owner has no more keys than are left for all others', async (t) => {
+    const log = await open(t)
+    const once = (owner: string, key: number, windowMs = 60_000) => ({
+      once: { key: `${owner} ${key}`, owner, fingerprint: 'f', windowMs, most: 10 },
+    })
+    const endOf = async (owner: string, key: number, windowMs?: number) => {
+      try {
+        return (await log.append([], once(owner, key, windowMs))).outcome
+      } catch (error) {
+        return (error as HubError).limit
+      }
+    }
+    const counted = async (owner: string) => {
+      const ends = await Promise.all(Array.from({ length: 12 }, (_, key) => endOf(owner, key)))
+      const stored = ends.filter((end) => end === 'stored').length
+      t.strictSame(
+        ends.slice(stored),
+        Array.from({ length: 12 - stored }, () =>
+          log.stats().onceKeys < 10 ? 'idempotency_keys_per_publisher' : 'idempotency_keys',
+        ),
+      )
+      return stored
+    }
+
+    t.equal(await endOf('short', 0, 300), 'stored')
+    t.equal(await counted('a'), 5)
+    t.equal(await counted('b'), 2)
+    t.equal(await endOf('a', 0), 'repeated', 'nobody’s key is forgotten early')
+    t.equal(await counted('c'), 1)
+    await until(async () => (await endOf('short', 0, 600_000)) === 'stored')
+    t.equal(
+      await endOf('short', 1),
+      'idempotency_keys_per_publisher',
+      'one is left, and one is its own',
+    )
+    t.equal(await counted('d'), 1)
+    t.equal(await endOf('e', 0), 'idempotency_keys', 'the table is full')
+  })
+
+  t.test('what is forgotten gives its owner room again', async (t) => {
+    const log = await open(t)
+    const stores = async (key: number) => {
+      const once = { key: `${key}`, owner: 'a', fingerprint: 'f', windowMs: 400, most: 4 }
+      const appended = await log.append([], { once }).catch(() => undefined)
+      return appended?.outcome === 'stored'
+    }
+
+    t.strictSame([await stores(0), await stores(1), await stores(2)], [true, true, false])
+    await until(() => stores(3))
+    await until(() => stores(4))
+  })
+
   t.test('a mark is compared and set with the append', async (t) => {
     const log = await open(t)
     const mark = (from: string | undefined, to: string | undefined) => ({

@@ -1,6 +1,15 @@
 import t from 'tap'
 import { resource } from '../fixtures/cluster.ts'
-import { connect, everything, kick, listed, seenBy, tokenOf } from '../fixtures/presence.ts'
+import {
+  arrivals,
+  connect,
+  everything,
+  inTime,
+  kick,
+  listed,
+  seenBy,
+  tokenOf,
+} from '../fixtures/presence.ts'
 import { until } from '../fixtures/until.ts'
 import { WorkersHub } from '../fixtures/workers.ts'
 
@@ -31,6 +40,13 @@ t.test('workers have one list, and a kick closes the streams of all', async (t) 
   await alice.closed
   t.strictSame(JSON.parse((await kick(hub, { sub: 'bob' })).text), { closed: 0, unanswered: [] })
   t.equal((await kick(hub, { sub: 1 })).status, 400)
+})
+
+t.test('an arrival is told and listed before its 200, whichever worker it came to', async (t) => {
+  const { hub } = await WorkersHub.start(t, 2, env)
+  const both = [hub, hub] // connections go to the workers in turn
+
+  t.strictSame(await arrivals(t, both, 20), inTime(2, 20))
 })
 
 t.test('what a killed worker left ends, each once', async (t) => {

@@ -162,6 +162,7 @@ class Inspection {
         unforgettable++
     })
     this.#survey.walk('marks', () => marks++)
+    this.#survey.walk('owners')
     const isComplete = !this.#survey.damaged.has('expiries') && !this.#survey.damaged.has('once')
     const orphans = [...due].filter((row) => !known.has(row.split(' ')[1] ?? '')).length
     if (damaged > 0) this.#wrong.push(`idempotency keys: ${damaged} rows are damaged`)
@@ -177,7 +178,7 @@ class Inspection {
   }
 }
 
-const known = new Set(['meta', 'entries', 'ids', 'once', 'expiries', 'marks'])
+const known = new Set(['meta', 'entries', 'ids', 'once', 'expiries', 'owners', 'marks'])
 
 /** What the state counts of a record; `kindOf` takes one that was lost for an update. */
 export function count(

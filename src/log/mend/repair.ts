@@ -12,6 +12,7 @@ import {
   statSync,
 } from 'node:fs'
 import { join } from 'node:path'
+import { ownerRow } from '../group.ts'
 import { expiryKeyOf, idKeyOf, type RowWrite, Store, type Writes } from '../lmdb-store.ts'
 import { goneRecord, idOf, isGone, kindOf, timeOf } from '../record.ts'
 import { emptyState, type State } from '../state.ts'
@@ -247,9 +248,10 @@ class Rebuilder {
   async #remember(): Promise<void> {
     const { once, marks, state } = this.#kept
     const rows: RowWrite[] = []
-    for (const { key, row, untilMs } of once) {
+    for (const { key, row, untilMs, owner } of once) {
       rows.push({ table: 'once', key, value: row })
       rows.push({ table: 'expiries', key: expiryKeyOf(untilMs), value: key, isGone: false })
+      if (owner !== undefined) rows.push(ownerRow(owner, key, false))
     }
     for (const { key, value } of marks) rows.push({ table: 'marks', key, value })
     const isHeadKnown = state !== undefined && state.head >= this.#state.head

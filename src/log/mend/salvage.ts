@@ -22,7 +22,12 @@ export interface Salvage {
   /** The newest that was found. */
   readonly state: State | undefined
   readonly places: Places
-  readonly once: readonly { readonly key: Buffer; readonly row: Buffer; readonly untilMs: number }[]
+  readonly once: readonly {
+    readonly key: Buffer
+    readonly row: Buffer
+    readonly untilMs: number
+    readonly owner: string | undefined
+  }[]
   readonly marks: readonly { readonly key: Buffer; readonly value: Buffer }[]
 }
 
@@ -39,7 +44,7 @@ export function salvage(survey: Survey): Salvage {
   survey.walk('entries', (node, page) => addEntry(survey, places, node, page))
   const once = onceRows(survey)
   const marks = markRows(survey)
-  for (const name of ['ids', 'expiries']) survey.walk(name)
+  for (const name of ['ids', 'expiries', 'owners']) survey.walk(name)
   survey.walkFreePages()
 
   const isComplete = survey.damage.length === 0 && found.state !== undefined
@@ -73,7 +78,7 @@ function onceRows(survey: Survey): Salvage['once'] {
     if (row === undefined || remembered === undefined) return
     if (!Number.isFinite(remembered.untilMs)) return
     const [key, copy] = [Buffer.from(keyOf(node)), Buffer.from(row)]
-    rows.push({ key, row: copy, untilMs: remembered.untilMs })
+    rows.push({ key, row: copy, untilMs: remembered.untilMs, owner: remembered.owner })
   })
   return rows
 }

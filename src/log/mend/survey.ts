@@ -3,7 +3,7 @@ import { type Meta, metaFault, newestFirst, PageFile, type Tree } from './pages.
 import { type Visitor, walkTree } from './tree.ts'
 
 /** The tables of a store (`Store` in lmdb-store.ts). */
-export const tableNames = ['meta', 'entries', 'ids', 'once', 'expiries', 'marks'] as const
+export const tableNames = ['meta', 'entries', 'ids', 'once', 'expiries', 'owners', 'marks'] as const
 export type TableName = (typeof tableNames)[number]
 
 /**
