@@ -17,6 +17,7 @@ import {
 import { Topic } from '../protocol/topic.ts'
 import { askingForm, requireFewFields } from './form.ts'
 import { queryOf } from './legacy.ts'
+import { asFieldValue } from './subscribe.ts'
 
 const pageSize = 10_000
 const chunkItems = 200
@@ -80,7 +81,7 @@ async function one(
   for await (const { kept, position } of pagesOf(presence, topic)) {
     const found = kept.find((candidate) => candidate.subscriber === subscriber)
     if (found === undefined) continue
-    const cursor = hub.cursorFor(position)
+    const cursor = await hub.cursorFor(position)
     if (isUnchanged(request, reply, cursor)) return reply
     return reply.send(Buffer.from(printed(inContext(selectorDocument(found, true, cursor)))))
   }
@@ -97,7 +98,7 @@ async function list(
   const pages = pagesOf(presence, address.topic)
   const first = await pages.next()
   const position = first.done === true ? 0 : first.value.position
-  const cursor = hub.cursorFor(position)
+  const cursor = await hub.cursorFor(position)
   if (isUnchanged(request, reply, cursor)) return reply
   if (request.method === 'HEAD') return reply.send()
   const head = printed({ ...listDocument(target, cursor), subscriptions: [] })
@@ -143,8 +144,9 @@ async function* chunksOf(
 
 /** Sets the fields of an answer; true when the client has it already, and was told so. The tag is bare. */
 function isUnchanged(request: FastifyRequest, reply: FastifyReply, cursor: string): boolean {
-  void reply.header('etag', cursor).type('application/ld+json')
-  if (request.headers['if-none-match'] !== cursor) return false
+  const tag = asFieldValue(cursor)
+  void reply.header('etag', tag).type('application/ld+json')
+  if (request.headers['if-none-match'] !== tag) return false
   void reply.code(304).send()
   return true
 }

@@ -89,7 +89,7 @@ async function one(
     const page = await presence.page({ type, match }, after, mostPerPage)
     const found = page.kept.find((kept) => kept.subscriber === subscriber)
     if (found !== undefined) {
-      if (isUnchanged(request, reply, hub.cursorFor(page.position))) return reply
+      if (isUnchanged(request, reply, await hub.cursorFor(page.position))) return reply
       return reply.send(Buffer.from(JSON.stringify(documentOf(found, true))))
     }
     if (page.next === undefined)
@@ -116,7 +116,7 @@ async function several(
   const limit = limitOf(query)
   const { after, given } = placeIn(query)
   const page = await presence.page(address, after, limit)
-  const cursor = given ?? hub.cursorFor(page.position)
+  const cursor = given ?? (await hub.cursorFor(page.position))
   const wanted = page.kept.filter(isWanted)
   let count: number | undefined =
     after === '' && page.next === undefined ? wanted.length : undefined

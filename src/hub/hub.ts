@@ -170,9 +170,24 @@ export class Hub implements Host {
     await this.#nodes.start()
   }
 
-  /** The cursor that stands for a position. An id would tell it to those who may not have its update. */
-  cursorFor(position: number): string {
-    return position === 0 ? earliest : this.#cursors.at(position)
+  /**
+   * The cursor that stands for a position: the id of the newest entry, where that says it and is nobody's secret, or
+   * an opaque one.
+   */
+  async cursorFor(position: number): Promise<string> {
+    if (position === 0) return earliest
+    return (await this.#publicIdAt(position)) ?? this.#cursors.at(position)
+  }
+
+  /** The id of the newest entry when that is a public update, and the first one of its id. */
+  async #publicIdAt(position: number): Promise<string | undefined> {
+    if (this.#log.head !== position) return undefined
+    const bounds = { maxEntries: 1, maxBytes: 1, upTo: position, isPassing: true }
+    const [entry] = (await this.#log.read(position - 1, bounds)).entries
+    if (entry?.position !== position || entry.kind !== 'update' || entry.update.isPrivate)
+      return undefined
+    const { id } = entry.update
+    return (await this.#log.locate(id)) === position ? id : undefined
   }
 
   /** Stores an update and resolves with its id; see `Publisher`. */

@@ -207,7 +207,7 @@ t.test('text that is no compact JWS of two JSON objects is refused', async (t) =
     `${header}.${Buffer.from([0x7b, 0xff, 0x7d]).toString('base64url')}.${signature}`,
     hmacToken('[]'),
     hmacToken('"text"'),
-    hmacToken('['.repeat(20_000)),
+    hmacToken('['.repeat(64)),
   ]
 
   for (const text of texts)
