@@ -58,7 +58,7 @@ export async function subscribe(
   const matchers = parseMatchers(form, hubUrl, speaksLegacy)
   if (!isLegacy) requireStream(request)
   if (isQueued(reply.raw)) await itsTurn(reply.raw)
-  const requested = cursorOf(request, query, body)
+  const requested = cursorOf(request, query, body, speaksLegacy)
   const start = requested === undefined ? undefined : await locate(hub, requested)
   if (start === 'unavailable') {
     if (isEventSource(request)) return tryAgain(reply)
@@ -197,14 +197,15 @@ function cursorOf(
   request: FastifyRequest,
   query: Form,
   body: Form | undefined,
+  speaksLegacy: boolean,
 ): string | undefined {
   const field = request.headers['last-event-id']
   const candidates = [
     field === undefined ? undefined : fromFieldValue(String(field)),
     query.get(cursorParameter),
     body?.get(cursorParameter),
-    ...otherSpellings(query),
-    ...otherSpellings(body),
+    ...otherSpellings(query, speaksLegacy),
+    ...otherSpellings(body, speaksLegacy),
   ].filter((value) => value !== undefined)
   return candidates.find((value) => value !== '') ?? candidates[0]
 }
@@ -219,10 +220,12 @@ export function isCursorParameter(name: string): boolean {
   return /^last[-_]?event[-_]?id$/i.test(name)
 }
 
-/** Its values in the order in which they were sent. */
-function otherSpellings(form: Form | undefined): readonly string[] {
+/** Its values in the order in which they were sent. One name is protocol 0.x's own, and is read as that only. */
+function otherSpellings(form: Form | undefined, speaksLegacy: boolean): readonly string[] {
   const fields = form?.fields ?? []
-  return fields.filter(([name]) => isCursorParameter(name)).map(([, value]) => value)
+  return fields
+    .filter(([name]) => isCursorParameter(name) && (speaksLegacy || name !== 'lastEventID'))
+    .map(([, value]) => value)
 }
 
 /** Field values travel as bytes: UTF-8 when they are valid, as browsers send them (decision 6). */

@@ -10,7 +10,7 @@ import { until } from '../fixtures/until.ts'
 const ReconnectingEventSource =
   reconnecting.default as unknown as typeof reconnecting.default.default
 
-/** What `EventSource` sends: seen in Chromium, Firefox and WebKit. */
+/** What `EventSource` sends: seen in Chromium. */
 const native = [
   'Accept: text/event-stream',
   'Cache-Control: no-cache',

@@ -35,26 +35,35 @@ t.test(
   },
 )
 
-t.test('the cursor is understood as polyfills and protocol 0.x spell it', async (t) => {
-  const hub = await startHub(t)
-  await publishAll(hub, ['a', 'b', 'c'])
+t.test(
+  'the cursor is understood as polyfills spell it, and as 0.x does where that is spoken',
+  async (t) => {
+    const hub = await startHub(t)
+    await publishAll(hub, ['a', 'b', 'c'])
 
-  for (const name of [
-    'lastEventId',
-    'lastEventID',
-    'Last-Event-ID',
-    'last-event-id',
-    'lasteventid',
-  ]) {
-    t.strictSame(await replay(hub, `&${name}=b`), ['b', 'c'], name)
-    t.strictSame(await replay(hub, `&${name}=gone`), ['earliest', gapAfter('gone'), ...'abc'], name)
-    t.strictSame(await replay(hub, '', { method: 'QUERY', body: `${name}=b` }), ['b', 'c'], name)
-  }
-  const both = '&lastEventId=a&last_event_id=b'
-  t.strictSame(await replay(hub, both), ['b', 'c'], 'the protocol’s own name wins')
-  t.strictSame(await replay(hub, both, { lastEventId: 'c' }), ['c'], 'and the field before all')
-  t.strictSame(await replay(hub, '&not_last_event_id=a'), [undefined])
-})
+    for (const name of ['lastEventId', 'Last-Event-ID', 'last-event-id', 'lasteventid']) {
+      t.strictSame(await replay(hub, `&${name}=b`), ['b', 'c'], name)
+      t.strictSame(
+        await replay(hub, `&${name}=gone`),
+        ['earliest', gapAfter('gone'), ...'abc'],
+        name,
+      )
+      t.strictSame(await replay(hub, '', { method: 'QUERY', body: `${name}=b` }), ['b', 'c'], name)
+    }
+    const both = '&lastEventId=a&last_event_id=b'
+    t.strictSame(await replay(hub, both), ['b', 'c'], 'the protocol’s own name wins')
+    t.strictSame(await replay(hub, both, { lastEventId: 'c' }), ['c'], 'and the field before all')
+    t.strictSame(await replay(hub, '&not_last_event_id=a'), [undefined])
+    t.strictSame(
+      await replay(hub, '&lastEventID=a'),
+      [undefined],
+      'a name of 0.x, which is not spoken',
+    )
+    const legacy = await startHub(t, { protocol_version_compatibility: 8 })
+    await publishAll(legacy, ['a', 'b'])
+    t.strictSame(await replay(legacy, '&lastEventID=a'), ['a', 'b'], 'and here it is')
+  },
+)
 
 t.test('header beats query beats body, and an empty one leaves it to the next', async (t) => {
   const hub = await startHub(t)
