@@ -4,6 +4,7 @@ import t from 'tap'
 import type { Entry } from '../../src/log/log.ts'
 import { Grants } from '../../src/protocol/grants.ts'
 import { compileMatcher, type Matcher } from '../../src/protocol/matcher.ts'
+import { finish, Slice } from '../../src/protocol/slice.ts'
 import type { Batch } from '../../src/registry/batch.ts'
 import { Cohort, type Member } from '../../src/registry/cohort.ts'
 import { deliverAll } from '../../src/registry/delivery.ts'
@@ -15,6 +16,9 @@ import { seeded } from '../fixtures/until.ts'
 const hubUrl = 'https://hub.example/.well-known/mercure'
 const exact = (topic: string) => compileMatcher('exact', topic, hubUrl)
 const pattern = (text: string) => compileMatcher('urlpattern', text, hubUrl)
+
+const routed = (registry: Registry, entries: readonly Entry[]) =>
+  finish(registry.route(entries, new Slice()))
 
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve))
 const deliver = (cohorts: readonly Cohort[]) =>
@@ -118,7 +122,7 @@ t.test(
               live.delete(demoted)
             }
           for (const member of before) member.got.length = 0
-          await deliver(registry.route(entries))
+          await deliver(routed(registry, entries))
           for (const [member, positions] of expected)
             if (JSON.stringify(member.got) !== JSON.stringify(positions))
               missed.push(`step ${step}: expected ${positions.join()}, got ${member.got.join()}`)
@@ -172,7 +176,7 @@ t.test('a cohort that was emptied behind the registry’s back is found and repa
   t.ok(faults.length > 0)
   t.strictSame(registry.verify(), [])
   t.match(registry.stats(), { members: 1, cohorts: 1, topics: 1 })
-  await deliver(registry.route([entryAt(1, ['a', 'b'])]))
+  await deliver(routed(registry, [entryAt(1, ['a', 'b'])]))
   t.strictSame([gone.got, stays.got], [[], [1]])
 })
 
@@ -181,7 +185,7 @@ t.test('a late joiner gets nothing twice', async (t) => {
   const registry = new Registry({ shards: 1, matchCacheEntries: 10 })
   const early = new Witness(interest)
   registry.join(early, interest)
-  const cohorts = registry.route([entryAt(1, ['a']), entryAt(2, ['a'])])
+  const cohorts = routed(registry, [entryAt(1, ['a']), entryAt(2, ['a'])])
   const late = new Witness(interest, 2)
   const midway = new Witness(interest, 2)
 
@@ -189,7 +193,7 @@ t.test('a late joiner gets nothing twice', async (t) => {
   early.onDeliver = () => registry.join(midway, interest)
   await deliver(cohorts)
   early.onDeliver = () => {}
-  await deliver(registry.route([entryAt(3, ['a'])]))
+  await deliver(routed(registry, [entryAt(3, ['a'])]))
 
   t.strictSame([early.got, late.got, midway.got], [[1, 2, 3], [3], [3]])
   t.strictSame(registry.verify(), [])
@@ -209,7 +213,7 @@ t.test('who leaves in the middle of a pass leaves a tombstone and skips nobody',
 
   if (first)
     first.onDeliver = () => [first, second, last].forEach((one) => one && registry.leave(one))
-  await deliver(registry.route([entryAt(1, ['a'])]))
+  await deliver(routed(registry, [entryAt(1, ['a'])]))
 
   t.strictSame(
     members.map((member) => member.got.length),
@@ -218,7 +222,7 @@ t.test('who leaves in the middle of a pass leaves a tombstone and skips nobody',
   t.equal(registry.size, 7)
   t.strictSame(registry.verify(), [])
   if (first) first.onDeliver = () => {}
-  await deliver(registry.route([entryAt(2, ['a'])]))
+  await deliver(routed(registry, [entryAt(2, ['a'])]))
   t.strictSame(
     members.slice(2, 9).map((member) => member.got),
     Array.from({ length: 7 }, () => [1, 2]),
@@ -236,8 +240,8 @@ t.test('a cohort that empties in its pass is gone afterwards, and may come back'
     registry.join(successor, interest)
   }
 
-  await deliver(registry.route([entryAt(1, ['a'])]))
-  await deliver(registry.route([entryAt(2, ['/x/1'])]))
+  await deliver(routed(registry, [entryAt(1, ['a'])]))
+  await deliver(routed(registry, [entryAt(2, ['/x/1'])]))
 
   t.strictSame([member.got, successor.got], [[1], [2]])
   t.strictSame(registry.verify(), [])
@@ -257,11 +261,11 @@ t.test('a member that throws costs nobody else an update, now or later', async (
   }
 
   const failures: [Member, string][] = []
-  await deliverAll(registry.route([entryAt(1, ['a'])]), turn, (member, error) => {
+  await deliverAll(routed(registry, [entryAt(1, ['a'])]), turn, (member, error) => {
     failures.push([member, String(error)])
     registry.leave(member)
   })
-  await deliver(registry.route([entryAt(2, ['a'])]))
+  await deliver(routed(registry, [entryAt(2, ['a'])]))
 
   t.equal(failures.length, 1)
   t.equal(failures[0]?.[0], bad)
@@ -293,7 +297,7 @@ t.test('15,000 members yield to the event loop', async (t) => {
     pauses.push(nowMs)
     return turn()
   }
-  await deliverAll(registry.route([entryAt(1, ['a'])]), pause, (_member, error) => {
+  await deliverAll(routed(registry, [entryAt(1, ['a'])]), pause, (_member, error) => {
     throw error
   })
 
@@ -313,7 +317,7 @@ t.test('100,000 exact topics cost a publish one look-up', async (t) => {
 
   const started = process.cpuUsage()
   for (let position = 1; position <= 1000; position++)
-    await deliver(registry.route([entryAt(position, [`t${position}`])]))
+    await deliver(routed(registry, [entryAt(position, [`t${position}`])]))
 
   const { user } = process.cpuUsage(started)
   t.ok(user < 2_000_000, `${user} µs; a scan would take a hundred times two seconds`)
@@ -340,7 +344,7 @@ t.test(
     for (const interest of interests) registry.join(new Keeper(interest), interest)
 
     t.equal(registry.stats().cohorts, 3)
-    await deliver(registry.route([entryAt(1, ['a']), entryAt(2, ['b'])]))
+    await deliver(routed(registry, [entryAt(1, ['a']), entryAt(2, ['b'])]))
     t.equal(batches.size, 1)
   },
 )
