@@ -106,6 +106,8 @@ export async function assemble(
     maxSubscribers: settings.maxSubscribers,
     maxSubscribersPerToken: settings.maxSubscribersPerToken,
     maxSubscribersPerAddress: settings.maxSubscribersPerAddress,
+    maxPatternCostPerAddress: settings.maxPatternCostPerAddress,
+    maxPatternStepsPerRequest: settings.maxPatternStepsPerRequest,
     registryShards: settings.registryShards,
     matchCacheEntries: Math.ceil(settings.topicMatcherCacheEntries / (surroundings.workers ?? 1)), // a total
     cursorLines: settings.cursorLines,
@@ -149,7 +151,8 @@ export async function assemble(
       resourceIdentifier: settings.resourceIdentifier,
       publicUrls: settings.publicUrls,
       trustedProxies: settings.trustedProxies,
-      needsAddress: settings.maxSubscribersPerAddress > 0,
+      needsAddress: settings.maxSubscribersPerAddress > 0 || settings.maxPatternCostPerAddress > 0,
+      maxPatternCostPerSubscriber: settings.maxPatternCostPerSubscriber,
       isLoopbackOnly: settings.playground,
       files,
       rates,
@@ -190,11 +193,12 @@ export async function assemble(
 /** The limits that a running hub takes over. */
 function seatsOf(settings: Settings) {
   const { maxSubscribers, maxSubscribersPerToken, maxSubscribersPerAddress } = settings
-  const { maxPublishesPerSecondPerToken } = settings
+  const { maxPublishesPerSecondPerToken, maxPatternCostPerAddress } = settings
   return {
     maxSubscribers,
     maxSubscribersPerToken,
     maxSubscribersPerAddress,
+    maxPatternCostPerAddress,
     maxPublishesPerSecondPerToken,
   }
 }
@@ -205,6 +209,9 @@ function limitsOf(settings: Settings): Record<string, number> {
     max_subscribers: settings.maxSubscribers,
     max_subscribers_per_token: settings.maxSubscribersPerToken,
     max_subscribers_per_address: settings.maxSubscribersPerAddress,
+    max_pattern_cost_per_subscriber: settings.maxPatternCostPerSubscriber,
+    max_pattern_cost_per_address: settings.maxPatternCostPerAddress,
+    max_pattern_steps_per_request: settings.maxPatternStepsPerRequest,
     max_publishes_per_second_per_token: settings.maxPublishesPerSecondPerToken,
     subscriber_buffer: settings.subscriberBufferBytes,
     topic_matcher_cache: settings.topicMatcherCacheEntries,

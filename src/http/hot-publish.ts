@@ -86,13 +86,17 @@ export class HotPublish {
 
   async #publish(
     body: string,
-    { grants }: Identity,
+    { grants, tokenHash: owner }: Identity,
     { hubUrl, metadataUrl }: HubUrls,
     request: IncomingMessage,
     response: ServerResponse,
   ): Promise<void> {
     try {
-      const id = await this.#options.hub.publish(draftOf(parseForm(body)), { grants, hubUrl })
+      const id = await this.#options.hub.publish(draftOf(parseForm(body)), {
+        grants,
+        hubUrl,
+        owner,
+      })
       this.#answers.give(response, { status: 200, fields: plainText, text: id })
     } catch (error) {
       const refusal = asHubError(error)

@@ -1,6 +1,7 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import type { Identity } from '../auth/authenticator.ts'
 import type { Matcher } from '../protocol/matcher.ts'
+import { costOf, patternCostOf } from '../protocol/pattern-cost.ts'
 import { hubPath } from '../protocol/reserved.ts'
 import { Cors } from './cors.ts'
 import { asHubError } from './errors.ts'
@@ -117,8 +118,16 @@ export class HotSubscribe {
     const identity = authenticator.recognise(presentedBy(request, urls, false))
     if (identity === undefined || identity.protocol === '0.x') return undefined // that has other answers
     if (hub.kicks.isDenied(identity.tokenHash)) return undefined
+    if (!this.#isCheap(matchers, identity)) return undefined
     const address = needsAddress ? this.#urls.addressOf(request) : undefined
     return { identity, address, matchers }
+  }
+
+  /** Patterns that cost too much, or have to be tried for longer, are the framework's route's business. */
+  #isCheap(matchers: readonly Matcher[], { grants }: Identity): boolean {
+    const { maxPatternCostPerSubscriber: most = 0, hub } = this.#options
+    const cost = costOf(matchers) + grants.extraCost
+    return (most === 0 || cost <= most) && hub.hasQuickPayloads(grants, matchers)
   }
 
   #open(
@@ -127,7 +136,9 @@ export class HotSubscribe {
     response: ServerResponse,
   ): boolean {
     const { hub } = this.#options
-    if (!hub.seatNow({ tokenHash: identity.tokenHash, address })) return false
+    const { tokenHash, grants } = identity
+    const patternCost = patternCostOf({ matchers, grants })
+    if (!hub.seatNow({ tokenHash, address, patternCost })) return false
     const opening = { identity, address, matchers, start: undefined, isPlain: false }
     try {
       open(hub, opening, () => takeOver(request, response, this.#headFor(request.headers.origin)))
@@ -143,7 +154,7 @@ export class HotSubscribe {
   #matchersOf(query: string, hubUrl: string): readonly Matcher[] | undefined {
     const known = this.#asked.get(query)
     if (known?.hubUrl === hubUrl) return known.matchers
-    const matchers = read(query, hubUrl)
+    const matchers = read(query, hubUrl, this.#options.maxPatternCostPerSubscriber)
     if (matchers === undefined || query.length > longestQuery) return matchers
     if (this.#asked.size >= rememberedQueries) this.#asked.clear()
     this.#asked.set(query, { hubUrl, matchers })
@@ -161,10 +172,12 @@ export class HotSubscribe {
   }
 }
 
-function read(query: string, hubUrl: string): readonly Matcher[] | undefined {
+function read(query: string, hubUrl: string, mostCost = 0): readonly Matcher[] | undefined {
   try {
     const form = parseForm(query)
-    return unusual.some((name) => form.has(name)) ? undefined : parseMatchers(form, hubUrl)
+    return unusual.some((name) => form.has(name))
+      ? undefined
+      : parseMatchers(form, hubUrl, { mostCost })
   } catch {
     return undefined // the framework's route says what is wrong
   }

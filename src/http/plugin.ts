@@ -38,6 +38,8 @@ export interface PluginOptions extends HubUrlOptions, CorsOptions {
   readonly idempotencyWindowMs: number
   /** Whether some limit or log line asks for the client's address; finding it costs 15 µs. */
   readonly needsAddress: boolean
+  /** What the patterns of one stream may cost; 0 or absent for no limit. */
+  readonly maxPatternCostPerSubscriber?: number
   /** What the public listener may take of the process's files; absent where that is somebody else's business. */
   readonly files?: FileLimit | undefined
   /** How often each token may publish. */
@@ -148,6 +150,7 @@ export async function mercure(app: FastifyInstance, options: PluginOptions): Pro
           address:
             options.needsAddress || bringsCursor(request) ? urls.addressOf(request.raw) : undefined,
           speaksLegacy: options.speaksLegacy,
+          mostCost: options.maxPatternCostPerSubscriber ?? 0,
         }),
     })
 

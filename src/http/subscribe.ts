@@ -5,6 +5,7 @@ import type { Start } from '../hub/cursors.ts'
 import type { Hub } from '../hub/hub.ts'
 import { HubError } from '../protocol/errors.ts'
 import type { Matcher } from '../protocol/matcher.ts'
+import { costOf, patternCostOf, requireCost } from '../protocol/pattern-cost.ts'
 import { type Form, parseForm } from './form.ts'
 import type { Wire } from '../registry/outbox.ts'
 import {
@@ -26,6 +27,8 @@ export interface Caller {
   readonly address: string | undefined
   /** Protocol 0.x is spoken too. */
   readonly speaksLegacy: boolean
+  /** What the patterns of one stream may cost; 0 for no limit. */
+  readonly mostCost: number
 }
 
 /** Fields of every stream's head. */
@@ -47,14 +50,15 @@ export async function subscribe(
   hub: Hub,
   request: FastifyRequest,
   reply: FastifyReply,
-  { identity, hubUrl, address, speaksLegacy }: Caller,
+  { identity, hubUrl, address, speaksLegacy, mostCost }: Caller,
 ): Promise<void> {
   const query = parseForm(queryOf(request.raw))
   const body = Buffer.isBuffer(request.body)
     ? parseForm(request.body.toString('latin1'))
     : undefined
   const form = query.with(body)
-  const matchers = parseMatchers(form, hubUrl, speaksLegacy)
+  const matchers = parseMatchers(form, hubUrl, { speaksLegacy, mostCost })
+  requireCost(costOf(matchers) + identity.grants.extraCost, mostCost)
   const isLegacy = speaksLegacy && isLegacyRequest(identity.protocol, hasSelectorsOnly(form))
   if (isQueued(reply.raw)) await itsTurn(reply.raw)
   const requested = cursorOf(request, query, body, speaksLegacy)
@@ -63,8 +67,9 @@ export async function subscribe(
     if (isEventSource(request)) return tryAgain(reply)
     throw new HubError('unavailable', 'the history cannot be reached now; try again later')
   }
-  const { tokenHash } = identity
-  const seat = { tokenHash, address }
+  const { tokenHash, grants } = identity
+  const payloads = await hub.payloads(grants, matchers, tokenHash)
+  const seat = { tokenHash, address, patternCost: patternCostOf({ matchers, grants }) }
   if (isLegacy && start !== undefined && requested !== undefined)
     setLegacyCursor(reply, requested, asFieldValue(start.lastEventId))
   const isHead = request.method === 'HEAD'
@@ -80,7 +85,7 @@ export async function subscribe(
   }
   if (isHead) return void headOf(reply, start).send()
   const from = requested === '' ? undefined : start
-  open(hub, { identity, address, matchers, start: from, isPlain: isLegacy }, () =>
+  open(hub, { identity, address, matchers, start: from, isPlain: isLegacy, payloads }, () =>
     takeFrom(request, headOf(reply, start)),
   )
 }
@@ -92,12 +97,13 @@ export interface Opening {
   readonly matchers: readonly Matcher[]
   readonly start: Start | undefined
   readonly isPlain: boolean
+  readonly payloads?: readonly unknown[] | undefined
 }
 
 /** Opens a stream that has its seat; gives that back when `takeWire` finds that the client has gone meanwhile. */
 export function open(
   hub: Hub,
-  { identity, address, matchers, start, isPlain }: Opening,
+  { identity, address, matchers, start, isPlain, payloads }: Opening,
   takeWire: () => Wire | undefined,
 ): void {
   const { grants, tokenHash, expiresAtMs, issuer, subject } = identity
@@ -105,7 +111,8 @@ export function open(
   try {
     wire = takeWire()
   } finally {
-    if (wire === undefined) hub.unseat({ tokenHash, address })
+    if (wire === undefined)
+      hub.unseat({ tokenHash, address, patternCost: patternCostOf({ matchers, grants }) })
   }
   if (wire === undefined) return
   // Field by field: copying what is left of an object took a tenth of what opening a stream costs.
@@ -119,6 +126,7 @@ export function open(
     expiresAtMs,
     issuer,
     subject,
+    payloads,
   })
 }
 

@@ -1,12 +1,13 @@
 import type { Log } from '../log/log.ts'
 import type { Grants } from '../protocol/grants.ts'
 import type { Matcher } from '../protocol/matcher.ts'
+import { finish, Slice } from '../protocol/slice.ts'
 import type { TellSubscription } from '../protocol/subscription.ts'
 import { Changes } from './changes.ts'
 import { Held } from './held.ts'
 import { newSubscriberId } from './id.ts'
 import { inherit } from './inheritance.ts'
-import { absencesOf, type Kept, keptIn, keptPrefix, payloadOf, prefixFor } from './kept.ts'
+import { absencesOf, type Kept, keptIn, keptPrefix, payloadsOf, prefixFor } from './kept.ts'
 import { type Change, type Kind, PresenceWriter } from './presence-writer.ts'
 import type { CloseReason } from './subscriber.ts'
 
@@ -15,6 +16,8 @@ export interface Subscribing {
   readonly grants: Grants
   readonly issuer?: string | undefined
   readonly subject?: string | undefined
+  /** What accompanies each matcher, where it was looked up before. */
+  readonly payloads?: readonly unknown[] | undefined
 }
 
 export interface PresenceOptions {
@@ -73,11 +76,12 @@ export class Presence {
   }
 
   /** A stream opened: one subscription for each matcher. `left` wants them back. */
-  arrived({ matchers, grants, issuer, subject }: Subscribing): readonly Held[] {
+  arrived({ matchers, grants, issuer, subject, payloads }: Subscribing): readonly Held[] {
+    const found = payloads ?? finish(payloadsOf(grants, matchers, new Slice()))
     const subscriber = newSubscriberId()
     const seen = new Set<string>()
-    return matchers.map(({ type, pattern }) => {
-      const payload = payloadOf(grants, pattern)
+    return matchers.map(({ type, pattern }, index) => {
+      const payload = found[index]
       const kept: Kept = {
         type,
         match: pattern,

@@ -37,6 +37,8 @@ export interface SubscriberOptions {
   /** Who it is, for limits and logs; absent when anonymous. */
   readonly tokenHash: string | undefined
   readonly address: string | undefined
+  /** What its patterns cost beyond the ordinary, which its address is charged. */
+  readonly patternCost: number
   /** Nothing but updates, comments and reconnection times go to it. */
   readonly isPlain: boolean
   readonly subject?: string | undefined
@@ -57,6 +59,7 @@ export class Subscriber implements Member, Refillable, Spoke {
   readonly endReason: 'expired' | 'rotated'
   readonly tokenHash: string | undefined
   readonly address: string | undefined
+  readonly patternCost: number
   readonly isPlain: boolean
   /** The token's subject, and when the token ends in milliseconds since 1970. */
   readonly subject: string | undefined
@@ -94,6 +97,7 @@ export class Subscriber implements Member, Refillable, Spoke {
     this.endReason = options.endReason
     this.tokenHash = options.tokenHash
     this.address = options.address
+    this.patternCost = options.patternCost
     this.isPlain = options.isPlain
     this.subject = options.subject
     this.tokenEndsAtMs = options.tokenEndsAtMs

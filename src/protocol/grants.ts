@@ -59,6 +59,11 @@ export class Grants {
     return this.#subscribe.hasAnyOf(topics)
   }
 
+  /** Steps that `mayReceive` takes for each character of a topic, at most. */
+  get receiveCost(): number {
+    return this.#subscribe.cost
+  }
+
   /** Whether `mayPublish` keeps nobody waiting. */
   isQuickToPublish(topics: readonly Topic[]): boolean {
     return this.#publish.isQuickFor(topics)

@@ -8,7 +8,7 @@ export const limitNames = [
   'max_subscribers_per_address',
   'max_pattern_cost_per_subscriber',
   'max_pattern_cost_per_address',
-  'max_pattern_steps_per_publish',
+  'max_pattern_steps_per_request',
   'waiting_checks',
   'waiting_streams',
   'open_files',

@@ -1,4 +1,5 @@
 import { HubError } from './errors.ts'
+import type { Grants } from './grants.ts'
 import type { Matcher } from './matcher.ts'
 
 /**
@@ -15,6 +16,17 @@ export function costOf(matchers: readonly Matcher[]): number {
 /** What they cost beyond the ordinary: that is nothing for nearly everybody. */
 export function extraCostOf(matchers: readonly Matcher[]): number {
   return matchers.reduce((sum, { cost }) => sum + Math.max(0, cost - ordinaryCost), 0)
+}
+
+/** What an address is charged for a stream. */
+export function patternCostOf({
+  matchers,
+  grants,
+}: {
+  readonly matchers: readonly Matcher[]
+  readonly grants: Grants
+}): number {
+  return extraCostOf(matchers) + grants.extraCost
 }
 
 /** @throws HubError `invalid_matcher` when the patterns of one stream cost more than `most`; 0 for no limit */

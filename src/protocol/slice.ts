@@ -19,12 +19,17 @@ export class Slice {
     return this
   }
 
+  /** Whether others are due, for work that counts no steps. */
+  get isOver(): boolean {
+    return performance.now() >= this.#endsAtMs
+  }
+
   /** Counts what is about to be done; true when others are due first. */
   spend(steps: number): boolean {
     this.steps += steps
     if (this.steps - this.#seen < stride) return false
     this.#seen = this.steps
-    return performance.now() >= this.#endsAtMs
+    return this.isOver
   }
 }
 

@@ -15,13 +15,13 @@ export class TopicSet {
   readonly #exact: ReadonlySet<string>
   readonly #patterns: readonly Matcher[]
   /** Steps that all patterns together take for one character, at most. */
-  readonly #cost: number
+  readonly cost: number
 
   constructor(matchers: readonly Matcher[]) {
     this.#hasAny = matchers.some((matcher) => matcher.isAny)
     this.#patterns = matchers.filter((matcher) => !matcher.isAny && !isExact(matcher))
     this.#exact = new Set(matchers.filter(isExact).map((matcher) => matcher.pattern))
-    this.#cost = this.#patterns.reduce((sum, { cost }) => sum + Math.max(1, cost), 0)
+    this.cost = this.#patterns.reduce((sum, { cost }) => sum + Math.max(1, cost), 0)
     this.key = this.#hasAny ? '*' : keyOf(matchers)
   }
 
@@ -40,7 +40,7 @@ export class TopicSet {
     if (this.#patterns.length === 0) return topics.length <= smallSteps
     if (topics.length * this.#patterns.length * triedSteps > smallSteps) return false
     let left = smallSteps
-    for (const { value } of topics) left -= this.#cost * value.length
+    for (const { value } of topics) left -= this.cost * value.length
     return left >= 0
   }
 

@@ -111,7 +111,7 @@ t.test(
             before.map((member) => [
               member,
               entries
-                .filter((entry) => member.interest.covers(entry))
+                .filter((entry) => finish(member.interest.covering(entry, new Slice())))
                 .map((entry) => entry.position),
             ]),
           )
