@@ -30,8 +30,8 @@ export interface Matcher {
   /** Steps for each character of a topic, at most; none where literal text decides. */
   readonly cost: number
   matches(topic: Topic): boolean
-  /** The same in portions, for topics and patterns that take long. */
-  matching(topic: Topic, slice: Slice): Generator<undefined, boolean>
+  /** The same in portions, for topics and patterns that take long; absent where nothing does. */
+  matching?(topic: Topic, slice: Slice): Generator<undefined, boolean>
 }
 
 /** What looking at a topic costs besides, in steps. */
@@ -46,7 +46,8 @@ export function* tried(
   slice: Slice,
 ): Generator<undefined, boolean> {
   if (slice.spend(stepsToLook(topic))) yield
-  return matcher.cost === 0 ? matcher.matches(topic) : yield* matcher.matching(topic, slice)
+  if (matcher.cost === 0 || matcher.matching === undefined) return matcher.matches(topic)
+  return yield* matcher.matching(topic, slice)
 }
 
 /** What is spent before a matcher is tried; a program counts its own steps when it reads in portions. */
@@ -100,9 +101,6 @@ function anyTopic(type: MatchType): Matcher {
     prefix: undefined,
     cost: 0,
     matches: () => true,
-    *matching() {
-      return true
-    },
   }
 }
 
@@ -117,9 +115,6 @@ function exact(pattern: string): Matcher {
     prefix: undefined,
     cost: 0,
     matches: (topic) => topic.value === pattern,
-    *matching(topic) {
-      return topic.value === pattern
-    },
   }
 }
 

@@ -1,5 +1,5 @@
 import type { LRUCache } from 'lru-cache'
-import { isTriedAtOnce, type Matcher, stepsToLook } from '../protocol/matcher.ts'
+import { isTriedAtOnce, type Matcher, stepsToLook, tried } from '../protocol/matcher.ts'
 import type { Slice } from '../protocol/slice.ts'
 import type { Topic } from '../protocol/topic.ts'
 import type { PathShape } from '../protocol/url-pattern/url-pattern.ts'
@@ -130,7 +130,7 @@ export class PatternIndex {
     const { matcher } = row
     const isQuick = isTriedAtOnce(matcher, topic)
     if (isQuick && slice.spend(matcher.cost * topic.value.length)) yield
-    const matches = isQuick ? matcher.matches(topic) : yield* matcher.matching(topic, slice)
+    const matches = isQuick ? matcher.matches(topic) : yield* tried(matcher, topic, slice)
     this.#cache.set(keyOf(row, topic), matches)
     return matches
   }

@@ -140,6 +140,69 @@ t.test(
   },
 )
 
+/** A slice that is over at every step. */
+class Hasty extends Slice {
+  override spend(): boolean {
+    return true
+  }
+}
+
+t.test(
+  'members that come and go, and indexes built anew, between two portions of routing cost nobody an entry',
+  async (t) => {
+    const random = seeded(7)
+    const wanted = [exact('a'), pattern('/b/:id'), pattern('*://*/(b|c)/*'), exact('*')]
+    const pick = () => wanted.filter(() => random() < 0.5)
+    const registry = new Registry({ shards: 2, matchCacheEntries: 5 })
+    const members: Witness[] = []
+    const join = (position: number) => {
+      const member = new Witness(interestIn(pick(), random() < 0.5 ? ['a'] : []), position)
+      registry.join(member, member.interest)
+      return member
+    }
+    const wrong: string[] = []
+    let position = 0
+    for (let round = 0; round < 60; round++) {
+      while (members.length < 12) members.push(join(position))
+      const entries = Array.from({ length: 3 }, () =>
+        entryAt(
+          ++position,
+          ['/b/1', ...['a', '/b/2'].filter(() => random() < 0.7)],
+          random() < 0.3,
+        ),
+      )
+      const expected = members.map((member) =>
+        entries.filter((entry) => finish(member.interest.covering(entry, new Slice()))),
+      )
+      const gone = new Set<Witness>()
+      const routing = registry.route(entries, new Hasty())
+      let step = routing.next()
+      const late: Witness[] = []
+      for (; step.done !== true; step = routing.next()) {
+        if (random() < 0.1) late.push(join(position))
+        if (random() < 0.02) registry.repair()
+        const leaving = random() < 0.05 ? members[Math.floor(random() * members.length)] : undefined
+        if (leaving === undefined) continue
+        registry.leave(leaving)
+        gone.add(leaving)
+      }
+      await deliver(step.value)
+      for (const [index, member] of members.entries()) {
+        const due = gone.has(member) ? [] : expected[index]?.map((entry) => entry.position)
+        if (due?.join() !== member.got.join())
+          wrong.push(`${round}: ${due?.join()}, ${member.got.join()}`)
+        member.got.length = 0
+      }
+      for (const member of late) if (member.got.length > 0) wrong.push(`${round}: twice`)
+      members.push(...late)
+      for (const member of gone) members.splice(members.indexOf(member), 1)
+      while (members.length > 12) registry.leave(members.pop() as Witness)
+      wrong.push(...registry.verify())
+    }
+    t.strictSame(wrong, [])
+  },
+)
+
 t.test('orphans in any index are found, counted, repaired and never thrown', async (t) => {
   const cache = new LRUCache<string, boolean>({ max: 10 })
   for (const matcher of [exact('a'), pattern('/a/:b'), exact('*')]) {

@@ -52,8 +52,5 @@ function unpublishable(pattern: string): Matcher {
     prefix: undefined,
     cost: 0,
     matches: (topic) => topic.value === pattern,
-    *matching(topic) {
-      return topic.value === pattern
-    },
   }
 }
