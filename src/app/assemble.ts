@@ -110,6 +110,8 @@ export async function assemble(
     maxSubscribers: settings.maxSubscribers,
     maxSubscribersPerToken: settings.maxSubscribersPerToken,
     maxSubscribersPerAddress: settings.maxSubscribersPerAddress,
+    maxPatternCostPerAddress: settings.maxPatternCostPerAddress,
+    maxPatternStepsPerRequest: settings.maxPatternStepsPerRequest,
     registryShards: settings.registryShards,
     matchCacheEntries: Math.ceil(settings.topicMatcherCacheEntries / (surroundings.workers ?? 1)), // a total
     presence: settings.subscriptions,
@@ -159,7 +161,8 @@ export async function assemble(
       resourceIdentifier: settings.resourceIdentifier,
       publicUrls: settings.publicUrls,
       trustedProxies: settings.trustedProxies,
-      needsAddress: settings.maxSubscribersPerAddress > 0,
+      needsAddress: settings.maxSubscribersPerAddress > 0 || settings.maxPatternCostPerAddress > 0,
+      maxPatternCostPerSubscriber: settings.maxPatternCostPerSubscriber,
       isLoopbackOnly: settings.playground,
       files,
       selfCheck,
@@ -219,11 +222,12 @@ function issuersOf({ issuers, legacyKeys }: Settings): readonly string[] {
 /** The limits that a running hub takes over. */
 function seatsOf(settings: Settings) {
   const { maxSubscribers, maxSubscribersPerToken, maxSubscribersPerAddress } = settings
-  const { maxPublishesPerSecondPerToken } = settings
+  const { maxPublishesPerSecondPerToken, maxPatternCostPerAddress } = settings
   return {
     maxSubscribers,
     maxSubscribersPerToken,
     maxSubscribersPerAddress,
+    maxPatternCostPerAddress,
     maxPublishesPerSecondPerToken,
   }
 }
@@ -234,6 +238,9 @@ function limitsOf(settings: Settings): Record<string, number> {
     max_subscribers: settings.maxSubscribers,
     max_subscribers_per_token: settings.maxSubscribersPerToken,
     max_subscribers_per_address: settings.maxSubscribersPerAddress,
+    max_pattern_cost_per_subscriber: settings.maxPatternCostPerSubscriber,
+    max_pattern_cost_per_address: settings.maxPatternCostPerAddress,
+    max_pattern_steps_per_request: settings.maxPatternStepsPerRequest,
     max_publishes_per_second_per_token: settings.maxPublishesPerSecondPerToken,
     max_idempotency_keys: settings.maxIdempotencyKeys,
     subscriber_buffer: settings.subscriberBufferBytes,

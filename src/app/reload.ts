@@ -18,6 +18,7 @@ const reloadable: ReadonlySet<string> = new Set<OptionName | 'issuers' | 'legacy
   'max_subscribers',
   'max_subscribers_per_token',
   'max_subscribers_per_address',
+  'max_pattern_cost_per_address',
   'max_publishes_per_second_per_token',
   'log_level',
 ])
@@ -75,7 +76,10 @@ function lateOptions(started: Settings, after: Settings): ReadonlySet<string> {
   const roles = (['publisher', 'subscriber'] as const).filter(
     (role) => !hasKey(started, role) && hasKey(after, role),
   )
-  const addresses = started.maxSubscribersPerAddress === 0 ? ['max_subscribers_per_address'] : []
+  const knewAddresses = started.maxSubscribersPerAddress > 0 || started.maxPatternCostPerAddress > 0
+  const addresses = knewAddresses
+    ? []
+    : ['max_subscribers_per_address', 'max_pattern_cost_per_address']
   return new Set([
     ...roles.flatMap((role) => [`${role}_jwt_key`, `${role}_jwks_uri`]),
     ...addresses,

@@ -150,6 +150,24 @@ export const options = {
     '1e7',
     'Most per client address; 0 for no limit.',
   ),
+  max_pattern_cost_per_subscriber: number(
+    'steps per character',
+    '2000',
+    '1e6',
+    'Most that the patterns of one stream may cost; over it: 400; 0 for no limit.',
+  ),
+  max_pattern_cost_per_address: number(
+    'steps per character',
+    '10000',
+    '1e9',
+    'Most that the patterns of one client address may cost beyond 8 each; over it: 429; 0 for no limit.',
+  ),
+  max_pattern_steps_per_request: number(
+    'steps',
+    '5e7',
+    '1e12',
+    'Most that one publish, or subscription, may take of the patterns of its token; over it: 413; 0 for no limit.',
+  ),
   max_publishes_per_second_per_token: number(
     'updates',
     '0',

@@ -51,6 +51,9 @@ export interface Settings {
   readonly maxSubscribers: number
   readonly maxSubscribersPerToken: number
   readonly maxSubscribersPerAddress: number
+  readonly maxPatternCostPerSubscriber: number
+  readonly maxPatternCostPerAddress: number
+  readonly maxPatternStepsPerRequest: number
   readonly maxPublishesPerSecondPerToken: number
   readonly headerTimeoutMs: number
   readonly requestTimeoutMs: number

@@ -96,7 +96,11 @@ export class HotPublish {
     try {
       const revoked = hub.kicks.refusalOf(tokenHash) // perhaps while the body was on its way
       if (revoked !== undefined) throw revoked
-      const id = await hub.publish(draftOf(parseForm(body, updateForm)), { grants, hubUrl })
+      const id = await hub.publish(draftOf(parseForm(body, updateForm)), {
+        grants,
+        hubUrl,
+        owner: tokenHash,
+      })
       this.#answers.give(response, { status: 200, fields: plainText, text: id })
     } catch (error) {
       const refusal = asHubError(error)

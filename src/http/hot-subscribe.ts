@@ -1,6 +1,7 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import type { Identity } from '../auth/authenticator.ts'
 import type { Matcher } from '../protocol/matcher.ts'
+import { costOf, patternCostOf } from '../protocol/pattern-cost.ts'
 import { hubPath } from '../protocol/reserved.ts'
 import { Cors } from './cors.ts'
 import { cursorLinesParameter, takesCursorLines } from './cursor-lines.ts'
@@ -128,10 +129,18 @@ export class HotSubscribe {
     const identity = authenticator.recognise(presentedBy(request, urls, false))
     if (identity === undefined || identity.protocol === '0.x') return undefined // that has other answers
     if (hub.kicks.isDenied(identity.tokenHash)) return undefined
-    const address = needsAddress ? this.#urls.addressOf(request) : undefined
     const { matchers, asksForLines } = wish
+    if (!this.#isCheap(matchers, identity)) return undefined
+    const address = needsAddress ? this.#urls.addressOf(request) : undefined
     const hasCursorLines = takesCursorLines(cursorLines, request.headers, asksForLines)
     return { identity, address, matchers, hasCursorLines }
+  }
+
+  /** Patterns that cost too much, or have to be tried for longer, are the framework's route's business. */
+  #isCheap(matchers: readonly Matcher[], { grants }: Identity): boolean {
+    const { maxPatternCostPerSubscriber: most = 0, hub } = this.#options
+    const cost = costOf(matchers) + grants.extraCost
+    return (most === 0 || cost <= most) && hub.hasQuickPayloads(grants, matchers)
   }
 
   #open(
@@ -140,7 +149,9 @@ export class HotSubscribe {
     response: ServerResponse,
   ): boolean {
     const { hub } = this.#options
-    if (!hub.seatNow({ tokenHash: identity.tokenHash, address })) return false
+    const { tokenHash, grants } = identity
+    const patternCost = patternCostOf({ matchers, grants })
+    if (!hub.seatNow({ tokenHash, address, patternCost })) return false
     const opening = {
       identity,
       address,
@@ -163,7 +174,7 @@ export class HotSubscribe {
   #wishOf(query: string, hubUrl: string): Wish | undefined {
     const known = this.#asked.get(query)
     if (known?.hubUrl === hubUrl) return known.wish
-    const wish = read(query, hubUrl)
+    const wish = read(query, hubUrl, this.#options.maxPatternCostPerSubscriber)
     if (wish === undefined || query.length > longestQuery) return wish
     if (this.#asked.size >= rememberedQueries) this.#asked.clear()
     this.#asked.set(query, { hubUrl, wish })
@@ -181,12 +192,12 @@ export class HotSubscribe {
   }
 }
 
-function read(query: string, hubUrl: string): Wish | undefined {
+function read(query: string, hubUrl: string, mostCost = 0): Wish | undefined {
   try {
     const form = parseForm(query, askingForm)
     if (form.fields.some(([name]) => isUnusual(name))) return undefined
     const asksForLines = form.get(cursorLinesParameter) === '1'
-    return { matchers: parseMatchers(form, hubUrl), asksForLines }
+    return { matchers: parseMatchers(form, hubUrl, { mostCost }), asksForLines }
   } catch {
     return undefined // the framework's route says what is wrong
   }

@@ -14,7 +14,6 @@ import {
   selectorAddressOf,
   selectorDocument,
 } from '../protocol/legacy/subscription.ts'
-import { Topic } from '../protocol/topic.ts'
 import { askingForm, requireFewFields } from './form.ts'
 import { queryOf } from './legacy.ts'
 import { asFieldValue } from './subscribe.ts'
@@ -33,10 +32,10 @@ export async function legacySubscriptions(
   presence: Presence,
   request: FastifyRequest,
   reply: FastifyReply,
-  { grants }: Identity,
+  { grants, tokenHash }: Identity,
 ): Promise<FastifyReply> {
   const target = targetOf(request)
-  if (!grants.mayReceive([new Topic(target)]))
+  if (!(await hub.mayReceive(grants, target, tokenHash)))
     throw new HubError('insufficient_scope', 'the token does not grant subscribing to this URL')
   const address = readAddress(target)
 

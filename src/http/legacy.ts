@@ -2,8 +2,6 @@ import type { IncomingMessage } from 'node:http'
 import type { FastifyReply } from 'fastify'
 import type { Presented, Protocol } from '../auth/authenticator.ts'
 import { errors, type HubError } from '../protocol/errors.ts'
-import { compileSelector } from '../protocol/legacy/selector.ts'
-import type { Matcher } from '../protocol/matcher.ts'
 import { askingForm, Form, parseForm } from './form.ts'
 
 /**
@@ -17,11 +15,6 @@ export function hasSelectorsOnly(query: Form): boolean {
 /** Whether a request is one of protocol 0.x: its token says so or, without one, its parameters. */
 export function isLegacyRequest(protocol: Protocol | undefined, saysTopicOnly: boolean): boolean {
   return protocol === undefined ? saysTopicOnly : protocol === '0.x'
-}
-
-/** The topic selectors of a subscription, whatever its token. */
-export function parseSelectors(form: Form): Matcher[] {
-  return form.getAll('topic').map(compileSelector)
 }
 
 /**

@@ -1,10 +1,18 @@
 import { HubError } from '../protocol/errors.ts'
 import { compileMatcher, type Matcher, type MatchType } from '../protocol/matcher.ts'
+import { requireCost } from '../protocol/pattern-cost.ts'
+import { compileSelector } from '../protocol/legacy/selector.ts'
 import type { Form } from './form.ts'
-import { parseSelectors } from './legacy.ts'
 
 /** Matchers that one subscription may have, of all types together (draft-08 § 1.2). */
 export const maxMatchers = 100
+
+export interface MatcherRules {
+  /** Protocol 0.x is spoken too. */
+  readonly speaksLegacy?: boolean
+  /** What all patterns may cost together; 0 for no limit. */
+  readonly mostCost?: number
+}
 
 /** Parameter names and the matcher types they stand for, in the order subscriptions are numbered. */
 const parameters: readonly (readonly [name: string, type: MatchType])[] = [
@@ -21,7 +29,11 @@ const parameters: readonly (readonly [name: string, type: MatchType])[] = [
  *
  * @throws HubError `invalid_matcher`
  */
-export function parseMatchers(form: Form, hubUrl: string, speaksLegacy = false): Matcher[] {
+export function parseMatchers(
+  form: Form,
+  hubUrl: string,
+  { speaksLegacy = false, mostCost = 0 }: MatcherRules = {},
+): Matcher[] {
   for (const [name] of form.fields) refuseReserved(name, speaksLegacy)
   const wanted = parameters.flatMap(([name, type]) =>
     form.getAll(name).map((pattern) => ({ type, pattern })),
@@ -40,8 +52,15 @@ export function parseMatchers(form: Form, hubUrl: string, speaksLegacy = false):
         limit: 'matchers',
       },
     )
-  const matchers = wanted.map(({ type, pattern }) => compileMatcher(type, pattern, hubUrl))
-  return speaksLegacy ? [...matchers, ...parseSelectors(form)] : matchers
+  const matchers: Matcher[] = []
+  let cost = 0
+  const add = (matcher: Matcher) => {
+    matchers.push(matcher)
+    requireCost((cost += matcher.cost), mostCost) // before the next one is compiled
+  }
+  for (const { type, pattern } of wanted) add(compileMatcher(type, pattern, hubUrl))
+  if (speaksLegacy) for (const selector of form.getAll('topic')) add(compileSelector(selector))
+  return matchers
 }
 
 function refuseReserved(name: string, speaksLegacy: boolean): void {

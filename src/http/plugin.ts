@@ -42,6 +42,8 @@ export interface PluginOptions extends HubUrlOptions, CorsOptions {
   readonly idempotency: IdempotencyOptions
   /** Whether some limit or log line asks for the client's address; finding it costs 15 µs. */
   readonly needsAddress: boolean
+  /** What the patterns of one stream may cost; 0 or absent for no limit. */
+  readonly maxPatternCostPerSubscriber?: number
   /** What the public listener may take of the process's files; absent where that is somebody else's business. */
   readonly files?: FileLimit | undefined
   /** What is known of the hub's own listeners; absent where they are somebody else's business. */
@@ -158,6 +160,7 @@ export async function mercure(app: FastifyInstance, options: PluginOptions): Pro
             options.needsAddress || bringsCursor(request) ? urls.addressOf(request.raw) : undefined,
           speaksLegacy: options.speaksLegacy,
           cursorLines: options.cursorLines,
+          mostCost: options.maxPatternCostPerSubscriber ?? 0,
         }),
     })
 

@@ -35,17 +35,17 @@ export async function publish(
   const revoked = hub.kicks.refusalOf(identity.tokenHash) // perhaps while the body was on its way
   if (revoked !== undefined) throw revoked
   const type = mediaTypeOf(request.headers['content-type'] ?? '')
-  const { grants } = identity
+  const { grants, tokenHash: owner } = identity
   if (type === formType) {
     const draft = draftOf(parseForm(bodyOf(request).toString('latin1'), updateForm))
     const once = onceOf(request, identity, idempotency)
-    const id = await hub.publish(draft, { grants, hubUrl, once })
+    const id = await hub.publish(draft, { grants, hubUrl, owner, once })
     return void reply.type('text/plain; charset=utf-8').send(id)
   }
   if (type !== batchType)
     throw new HubError('invalid_form', `expected a body of type ${formType} or ${batchType}`)
   const once = onceOf(request, identity, idempotency)
-  const ids = await publishBatch(hub, bodyOf(request), { grants, hubUrl, once })
+  const ids = await publishBatch(hub, bodyOf(request), { grants, hubUrl, owner, once })
   rates.charge(identity.tokenHash, ids.length - 1, performance.now())
   void reply.type('application/json').send(Buffer.from(JSON.stringify(ids)))
 }

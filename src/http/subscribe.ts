@@ -5,6 +5,7 @@ import type { Start } from '../hub/cursors.ts'
 import type { Hub } from '../hub/hub.ts'
 import { HubError } from '../protocol/errors.ts'
 import type { Matcher } from '../protocol/matcher.ts'
+import { costOf, patternCostOf, requireCost } from '../protocol/pattern-cost.ts'
 import { type CursorLines, cursorLinesParameter, takesCursorLines } from './cursor-lines.ts'
 import { askingForm, type Form, parseForm } from './form.ts'
 import type { Wire } from '../registry/outbox.ts'
@@ -23,6 +24,8 @@ export interface Caller {
   /** Protocol 0.x is spoken too. */
   readonly speaksLegacy: boolean
   readonly cursorLines: CursorLines
+  /** What the patterns of one stream may cost; 0 for no limit. */
+  readonly mostCost: number
 }
 
 /** Fields of every stream's head. */
@@ -44,7 +47,7 @@ export async function subscribe(
   hub: Hub,
   request: FastifyRequest,
   reply: FastifyReply,
-  { identity, hubUrl, address, speaksLegacy, cursorLines }: Caller,
+  { identity, hubUrl, address, speaksLegacy, cursorLines, mostCost }: Caller,
 ): Promise<void> {
   if (hub.kicks.isDenied(identity.tokenHash)) return leaveForGood(reply)
   if (!speaksLegacy) requireForm(request, reply)
@@ -55,7 +58,8 @@ export async function subscribe(
   const form = query.with(body)
   const isLegacy = speaksLegacy && isLegacyRequest(identity.protocol, hasSelectorsOnly(form))
   if (!isLegacy) requireForm(request, reply)
-  const matchers = parseMatchers(form, hubUrl, speaksLegacy)
+  const matchers = parseMatchers(form, hubUrl, { speaksLegacy, mostCost })
+  requireCost(costOf(matchers) + identity.grants.extraCost, mostCost)
   if (!isLegacy) requireStream(request)
   if (isQueued(reply.raw)) await itsTurn(reply.raw)
   const requested = cursorOf(request, query, body, speaksLegacy)
@@ -64,8 +68,9 @@ export async function subscribe(
     if (isEventSource(request)) return tryAgain(reply)
     throw new HubError('unavailable', 'the history cannot be reached now; try again later')
   }
-  const { tokenHash } = identity
-  const seat = { tokenHash, address }
+  const { tokenHash, grants } = identity
+  const payloads = await hub.payloads(grants, matchers, tokenHash)
+  const seat = { tokenHash, address, patternCost: patternCostOf({ matchers, grants }) }
   if (isLegacy && start !== undefined && requested !== undefined)
     setLegacyCursor(reply, requested, asFieldValue(start.lastEventId))
   const isHead = request.method === 'HEAD'
@@ -83,7 +88,15 @@ export async function subscribe(
   const from = requested === '' ? undefined : start
   const asksForLines = form.get(cursorLinesParameter) === '1'
   const hasCursorLines = takesCursorLines(cursorLines, request.headers, asksForLines)
-  const opening = { identity, address, matchers, start: from, isPlain: isLegacy, hasCursorLines }
+  const opening = {
+    identity,
+    address,
+    matchers,
+    start: from,
+    isPlain: isLegacy,
+    hasCursorLines,
+    payloads,
+  }
   open(hub, opening, () => takeFrom(request, headOf(reply, start)))
 }
 
@@ -100,12 +113,13 @@ export interface Opening {
   readonly start: Start | undefined
   readonly isPlain: boolean
   readonly hasCursorLines: boolean
+  readonly payloads?: readonly unknown[] | undefined
 }
 
 /** Opens a stream that has its seat; gives that back when `takeWire` finds that the client has gone meanwhile. */
 export function open(
   hub: Hub,
-  { identity, address, matchers, start, isPlain, hasCursorLines }: Opening,
+  { identity, address, matchers, start, isPlain, hasCursorLines, payloads }: Opening,
   takeWire: () => Wire | undefined,
 ): void {
   const { grants, tokenHash, expiresAtMs, issuer, subject } = identity
@@ -113,7 +127,8 @@ export function open(
   try {
     wire = takeWire()
   } finally {
-    if (wire === undefined) hub.unseat({ tokenHash, address })
+    if (wire === undefined)
+      hub.unseat({ tokenHash, address, patternCost: patternCostOf({ matchers, grants }) })
   }
   if (wire === undefined) return
   // Field by field: copying what is left of an object took a tenth of what opening a stream costs.
@@ -128,6 +143,7 @@ export function open(
     expiresAtMs,
     issuer,
     subject,
+    payloads,
   })
 }
 

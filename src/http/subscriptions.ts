@@ -5,7 +5,8 @@ import type { Hub } from '../hub/hub.ts'
 import { isKeptName, type Kept } from '../hub/kept.ts'
 import type { Presence } from '../hub/presence.ts'
 import { HubError } from '../protocol/errors.ts'
-import { compileMatcher } from '../protocol/matcher.ts'
+import { compileMatcher, tried } from '../protocol/matcher.ts'
+import type { Slice } from '../protocol/slice.ts'
 import { hubPath } from '../protocol/reserved.ts'
 import {
   addressOf,
@@ -44,12 +45,13 @@ export async function subscriptions(
   const { path, query } = splitUrl(request.raw.url ?? '')
   const address = readAddress(path)
   if (identity.tokenHash === undefined) throw new HubError('missing_token')
-  if (!identity.grants.mayReceive([new Topic(path)]))
+  const { grants, tokenHash: owner } = identity
+  if (!(await hub.mayReceive(grants, path, owner)))
     throw new HubError('insufficient_scope', 'the token does not grant subscribing to this path')
 
   await presence.settled()
   if (address.subscriber !== undefined) return one(hub, presence, request, reply, address)
-  return several(hub, presence, request, reply, { path, query, address, hubUrl })
+  return several(hub, presence, request, reply, { path, query, address, hubUrl, owner })
 }
 
 function splitUrl(url: string): { path: string; query: Form } {
@@ -103,6 +105,7 @@ interface Listing {
   readonly query: Form
   readonly address: SubscriptionAddress
   readonly hubUrl: string
+  readonly owner: string
 }
 
 async function several(
@@ -110,18 +113,20 @@ async function several(
   presence: Presence,
   request: FastifyRequest,
   reply: FastifyReply,
-  { path, query, address, hubUrl }: Listing,
+  { path, query, address, hubUrl, owner }: Listing,
 ): Promise<FastifyReply> {
   const isWanted = filterOf(query, hubUrl)
+  const wantedOf = (kept: readonly Kept[]) =>
+    hub.patternWork.run(owner, (slice) => filtered(kept, isWanted, slice))
   const limit = limitOf(query)
   const { after, given } = placeIn(query)
   const page = await presence.page(address, after, limit)
   const cursor = given ?? (await hub.cursorFor(page.position))
-  const wanted = page.kept.filter(isWanted)
+  const wanted = await wantedOf(page.kept)
   let count: number | undefined =
     after === '' && page.next === undefined ? wanted.length : undefined
   if (request.method === 'HEAD' && count === undefined)
-    count = await countAll(presence, address, isWanted)
+    count = await countAll(presence, address, wantedOf)
   if (count !== undefined) void reply.header('mercure-subscription-count', count)
   if (isUnchanged(request, reply, cursor, nextOf(path, query, page.next, cursor))) return reply
   if (request.method === 'HEAD') return reply.send()
@@ -141,35 +146,57 @@ function* chunksOf(path: string, wanted: readonly Kept[]): Generator<string> {
 async function countAll(
   presence: Presence,
   address: SubscriptionAddress,
-  isWanted: (kept: Kept) => boolean,
+  wantedOf: (kept: readonly Kept[]) => readonly Kept[] | Promise<readonly Kept[]>,
 ): Promise<number> {
   let count = 0
   for (let after = ''; ;) {
     const page = await presence.page(address, after, mostPerPage)
-    count += page.kept.filter(isWanted).length
+    count += (await wantedOf(page.kept)).length
     if (page.next === undefined) return count
     after = page.next
     await new Promise((resolve) => setImmediate(resolve))
   }
 }
 
+type Filter = (kept: Kept, slice: Slice) => Generator<undefined, boolean>
+
+function* filtered(
+  kept: readonly Kept[],
+  isWanted: Filter,
+  slice: Slice,
+): Generator<undefined, readonly Kept[]> {
+  const wanted: Kept[] = []
+  for (const one of kept) {
+    if (slice.spend(keptSteps)) yield
+    if (yield* isWanted(one, slice)) wanted.push(one)
+  }
+  return wanted
+}
+
+/** What looking at a subscription costs, in steps; compiling its pattern costs some for each character. */
+const keptSteps = 64
+const compileSteps = 512
+
 /** `topic`: subscriptions that would get an update of this topic; `sub`: those of this subject. */
-function filterOf(query: Form, hubUrl: string): (kept: Kept) => boolean {
+function filterOf(query: Form, hubUrl: string): Filter {
   const wantedTopic = query.get('topic')
   const wantedSub = query.get('sub')
   const topic = wantedTopic === undefined ? undefined : new Topic(wantedTopic)
   const matches = new Map<string, boolean>()
-  const covers = ({ type, match }: Kept) => {
+  const covers = function* ({ type, match }: Kept, slice: Slice): Generator<undefined, boolean> {
     if (topic === undefined || match === '*' || match === topic.value) return true
     if (type !== 'urlpattern') return false
     const known = matches.get(match)
     if (known !== undefined) return known
-    const isCovered = compileMatcher('urlpattern', match, hubUrl).matches(topic)
+    if (slice.spend(compileSteps * match.length)) yield
+    const isCovered = yield* tried(compileMatcher('urlpattern', match, hubUrl), topic, slice)
     matches.set(match, isCovered)
     return isCovered
   }
   const isOf = ({ subject }: Kept) => wantedSub === undefined || subject === wantedSub
-  return (kept) => isTellable(kept) && isOf(kept) && covers(kept)
+  return function* (kept, slice) {
+    return isTellable(kept) && isOf(kept) && (yield* covers(kept, slice))
+  }
 }
 
 function limitOf(query: Form): number {

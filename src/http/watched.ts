@@ -87,6 +87,17 @@ export function watchHub(families: Families, hub: Hub): void {
     'Addresses whose streams are counted',
     () => hub.seatCounts().addresses,
   )
+  families.gauge(
+    'mercure_seat_address_pattern_cost_max',
+    'Steps per character that the patterns of the dearest address cost beyond the ordinary',
+    () => hub.seatCounts().mostPatternCost,
+    'max',
+  )
+  gauge(
+    'mercure_pattern_checks_waiting',
+    'Publishes, replays and lists whose patterns are tried in turns',
+    () => hub.patternWork.waiting,
+  )
   gauge('mercure_subscriptions', 'Subscriptions that presence keeps', () => hub.presence?.size ?? 0)
   gauge(
     'mercure_arrivals_waiting',

@@ -1,5 +1,6 @@
 import type { Entry, Log, LogReset, Page } from '../log/log.ts'
 import type { Cohort, DeliveryFailure } from '../registry/cohort.ts'
+import { Slice } from '../protocol/slice.ts'
 import { deliverAll } from '../registry/delivery.ts'
 import type { Intermission } from '../registry/intermission.ts'
 import type { Registry } from '../registry/registry.ts'
@@ -24,6 +25,12 @@ export interface DispatcherOptions {
   readonly onFailure: DeliveryFailure
 }
 
+/** Who has something to deliver, and when the slice began that found the last of them. */
+interface Routed {
+  readonly cohorts: readonly Cohort[]
+  readonly begunMs: number
+}
+
 const maxEntriesPerPass = 1_000
 const retryMs = 100
 /** A pass that takes longer may never end: it answers no probe before its end. */
@@ -33,12 +40,14 @@ const probedMs = 2_500
  * fallen behind bulk publishers stays there, and reads what the log's cache has already dropped.
  */
 const sliceMs = 4
+/** Milliseconds of routing after which the event loop turns: the rest of a slice is for writing. */
+const routingMs = 3
 
 /**
  * Follows the log for the live subscribers of this process: read a page, route it, deliver it, again.
  *
- * `dispatched` is the position up to which entries were routed; a subscriber that has seen exactly
- * that may go live. `delivered` follows when the pass is over.
+ * `dispatched` is the position up to which entries were routed or are being routed; a subscriber that has
+ * seen exactly that may go live, and a pass gives it nothing that it has. `delivered` follows when the pass is over.
  */
 export class Dispatcher {
   readonly #log: Log
@@ -49,6 +58,8 @@ export class Dispatcher {
   #reset: LogReset | undefined
   dispatched: number
   delivered: number
+  /** Streams may have gone live here: a page that is routed again goes no further, or they would get parts of it twice. */
+  #announced = 0
   /** True while more entries wait than one pass may carry, to the last of them: an overflow now is the hub's doing. */
   isLagging = false
   #isCatchingUp = false
@@ -58,6 +69,7 @@ export class Dispatcher {
   #isBetweenPasses = true
   #behindSinceMs = 0
   readonly #probe = new Probe()
+  readonly #slice = new Slice()
   #isRunning = false
   #isClosed = false
 
@@ -129,13 +141,14 @@ export class Dispatcher {
     return this.#log.read(this.dispatched, {
       maxEntries: maxEntriesPerPass,
       maxBytes: this.#options.maxBytesPerPass,
-      upTo: head,
+      upTo: this.#announced > this.dispatched ? Math.min(head, this.#announced) : head,
     })
   }
 
   #isBehind(): boolean {
     if (this.#reset !== undefined) {
       this.dispatched = this.delivered = Math.min(this.dispatched, this.#reset.resumeAfter)
+      this.#announced = 0
       this.#options.onReset(this.#reset)
       this.#reset = undefined
     }
@@ -168,34 +181,59 @@ export class Dispatcher {
   }
 
   /** Between two slices newcomers have their turn, and until then a probe that was asked for meanwhile. */
-  #deliver(cohorts: readonly Cohort[], probedUntil = 0): Promise<void> {
+  #deliver(cohorts: readonly Cohort[], probedUntil = 0, begunMs?: number): Promise<void> {
+    const pause = () => this.#pause(probedUntil)
+    return deliverAll(cohorts, pause, this.#options.onFailure, begunMs)
+  }
+
+  async #pause(probedUntil: number): Promise<void> {
     const { intermission, onFailure } = this.#options
-    const pause = async () => {
-      await intermission.turn()
-      if (performance.now() < probedUntil)
-        for (const cohort of this.#probe.due()) cohort.deliver(0, 1, onFailure)
+    await intermission.turn()
+    if (performance.now() < probedUntil)
+      for (const cohort of this.#probe.due()) cohort.deliver(0, 1, onFailure)
+  }
+
+  /** Finds who gets what; mostly in no time, else in slices. If it throws, nothing of it was dispatched. */
+  async #route(entries: readonly Entry[], upTo: number, probedUntil: number): Promise<Routed> {
+    const before = this.dispatched
+    this.dispatched = this.#announced = upTo
+    try {
+      const routing = this.#registry.route(entries, this.#slice)
+      for (;;) {
+        const begunMs = performance.now()
+        this.#slice.begin(routingMs)
+        const step = routing.next()
+        if (step.done === true) return { cohorts: step.value, begunMs }
+        await this.#pause(probedUntil)
+      }
+    } catch (error) {
+      this.dispatched = before
+      throw error
     }
-    return deliverAll(cohorts, pause, onFailure)
   }
 
   async #pass(page: Page): Promise<void> {
     const isProgress = page.upTo > this.dispatched || this.#log.head <= this.dispatched
     this.#tellLost(page)
-    const cohorts = this.#registry.route(this.#forStreams(page.entries))
-    this.dispatched = page.upTo
-    const isMoreWaiting = this.#log.head > page.upTo
-    this.isLagging = isMoreWaiting || this.#isCatchingUp
-    this.#isCatchingUp = isMoreWaiting
+    const entries = this.#forStreams(page.entries)
+    const probedUntil = isProgress ? performance.now() + probedMs : 0
     this.#isBetweenPasses = false
     try {
+      const { cohorts, begunMs } = await this.#route(entries, page.upTo, probedUntil)
+      this.#noteLag(page.upTo)
       const due = isProgress ? this.#probe.due() : []
-      const probedUntil = isProgress ? performance.now() + probedMs : 0
-      await this.#deliver(due.length === 0 ? cohorts : [...cohorts, ...due], probedUntil)
+      await this.#deliver(due.length === 0 ? cohorts : [...cohorts, ...due], probedUntil, begunMs)
     } finally {
       this.#isBetweenPasses = true
       this.isLagging = false
-      this.delivered = page.upTo
+      this.delivered = this.dispatched
       this.#options.onPass()
     }
+  }
+
+  #noteLag(upTo: number): void {
+    const isMoreWaiting = this.#log.head > upTo
+    this.isLagging = isMoreWaiting || this.#isCatchingUp
+    this.#isCatchingUp = isMoreWaiting
   }
 }

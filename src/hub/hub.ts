@@ -1,7 +1,11 @@
 import type { Log, LogReset } from '../log/log.ts'
 import { earliest } from '../protocol/cursor.ts'
 import { HubError } from '../protocol/errors.ts'
+import type { Grants } from '../protocol/grants.ts'
+import type { Matcher } from '../protocol/matcher.ts'
+import { patternCostOf } from '../protocol/pattern-cost.ts'
 import { tellSubscription } from '../protocol/subscription.ts'
+import { Topic } from '../protocol/topic.ts'
 import type { UpdateDraft } from '../protocol/update.ts'
 import { Interest } from '../registry/interest.ts'
 import { Intermission } from '../registry/intermission.ts'
@@ -17,10 +21,12 @@ import { Kicks } from './kick.ts'
 import { lifeOf } from './life.ts'
 import { Liveness } from './liveness.ts'
 import { Nodes } from './nodes.ts'
+import { areQuickPayloads, payloadsOf } from './kept.ts'
 import { type HubObserver, silent } from './observer.ts'
 import type { HubOptions, Subscription } from './options.ts'
 import { OwnLines } from './own-lines.ts'
 import { Pacing } from './pacing.ts'
+import { PatternWork, takesTooLong } from './pattern-work.ts'
 import { Presence } from './presence.ts'
 import { type Publication, Publisher } from './publisher.ts'
 import { Pulse } from './pulse.ts'
@@ -62,6 +68,8 @@ export class Hub implements Host {
   })
   /** Whoever accepts connections tells it here. */
   readonly intermission = new Intermission(this.refills)
+  /** Whoever tries strangers' patterns does it here, but for the dispatcher. */
+  readonly patternWork = new PatternWork()
   /** Whoever opens streams asks here first when. */
   readonly pacing = new Pacing((error) => this.#observer.failed('pacing', error))
   #isDraining = false
@@ -78,6 +86,8 @@ export class Hub implements Host {
     })
     this.#publisher = new Publisher(options.log, {
       maxFrameBytes: options.maxFrameBytes,
+      maxPatternSteps: options.maxPatternStepsPerRequest ?? 0,
+      patternWork: this.patternWork,
       onPublished: (count, ms) => this.#observer.published(count, ms),
       onRepeated: () => this.#observer.repeated(),
     })
@@ -104,6 +114,7 @@ export class Hub implements Host {
       },
     })
     this.#replays = new Replays(options.log, {
+      patternWork: this.patternWork,
       dispatched: () => this.#dispatcher.dispatched,
       goLive: (subscriber) => this.#goLive(subscriber),
       replaying: () => this.#subscribers.size - this.#registry.size,
@@ -240,6 +251,43 @@ export class Hub implements Host {
     this.#seats.leave(seat)
   }
 
+  /** Whether grants cover a topic; a promise where finding out takes long. */
+  mayReceive(grants: Grants, topic: string, owner = ''): boolean | Promise<boolean> {
+    const topics = [new Topic(topic)]
+    if (grants.isQuickToReceive(topics)) return grants.mayReceive(topics)
+    const most = this.#options.maxPatternStepsPerRequest
+    return this.patternWork.run(
+      owner,
+      (slice) => grants.receiving(topics, slice),
+      most,
+      takesTooLong,
+    )
+  }
+
+  /**
+   * What accompanies each matcher in the list of subscriptions; undefined where the stream finds it in no time.
+   *
+   * @throws HubError `too_large` when the token's patterns take too long for the matchers
+   */
+  payloads(
+    grants: Grants,
+    matchers: readonly Matcher[],
+    owner = '',
+  ): readonly unknown[] | undefined | Promise<readonly unknown[]> {
+    if (this.hasQuickPayloads(grants, matchers)) return undefined
+    return this.patternWork.run(
+      owner,
+      (slice) => payloadsOf(grants, matchers, slice),
+      this.#options.maxPatternStepsPerRequest,
+      takesTooLong,
+    )
+  }
+
+  /** Whether a stream finds its payloads in no time, or needs none. */
+  hasQuickPayloads(grants: Grants, matchers: readonly Matcher[]): boolean {
+    return this.presence === undefined || areQuickPayloads(grants, matchers)
+  }
+
   /**
    * Opens a stream, which has its seat, on a wire that writes the response's head with the first bytes it is
    * given: at once, or as soon as its arrival was told.
@@ -255,6 +303,7 @@ export class Hub implements Host {
       endReason: end.reason,
       tokenHash: subscription.tokenHash,
       address: subscription.address,
+      patternCost: patternCostOf(subscription),
       isPlain: subscription.isPlain ?? false,
       hasCursorLines: subscription.hasCursorLines ?? false,
       issuer: subscription.issuer,
@@ -336,7 +385,7 @@ export class Hub implements Host {
       if (!subscriber.isPlain && subscriber.state !== 'opening')
         subscriber.send(this.#lines.resetTo(resumeAfter, subscriber))
     }
-    this.#replays.dispatchedMore()
+    this.#replays.wasReset()
   }
 
   overflowed(subscriber: Subscriber): void {
@@ -386,7 +435,7 @@ export class Hub implements Host {
 
   /** Sizes of the tables that limits ask for; 0 where another process has them. */
   seatCounts(): SeatCounts {
-    return this.#seats.counts ?? { tokens: 0, addresses: 0 }
+    return this.#seats.counts ?? { tokens: 0, addresses: 0, mostPatternCost: 0 }
   }
 
   /** How far this process is behind the log. */

@@ -1,5 +1,7 @@
 import { hash } from 'node:crypto'
-import type { Grants } from '../protocol/grants.ts'
+import type { AuthorizationDetail, Grants } from '../protocol/grants.ts'
+import { type Matcher, tried } from '../protocol/matcher.ts'
+import type { Slice } from '../protocol/slice.ts'
 import type { Subscription, TellSubscription } from '../protocol/subscription.ts'
 import { Topic } from '../protocol/topic.ts'
 import type { Update } from '../protocol/update.ts'
@@ -75,13 +77,46 @@ export function eventsOf(tell: TellSubscription, kept: Kept, active: boolean): U
   return tell(kept, active).map((event) => ({ id: newId(), ...event, isPrivate: true, retry: '' }))
 }
 
-/** Of the first detail that covers the matcher taken as a topic; where that has none, what the token has for all. */
-export function payloadOf({ details, sharedPayload }: Grants, match: string): unknown {
-  if (!details.some(({ payload }) => payload !== undefined)) return sharedPayload
-  const topic = new Topic(match)
-  const covering = details.find(
-    ({ actions, topics }) =>
-      actions.has('subscribe') && topics.some((granted) => granted.matches(topic)),
-  )
-  return covering?.payload ?? sharedPayload
+/**
+ * The payload of each matcher: of the first detail that covers it taken as a topic; where that has none,
+ * what the token has for all.
+ */
+export function* payloadsOf(
+  { details, sharedPayload }: Grants,
+  matchers: readonly Matcher[],
+  slice: Slice,
+): Generator<undefined, readonly unknown[]> {
+  if (!details.some(({ payload }) => payload !== undefined))
+    return matchers.map(() => sharedPayload)
+  const payloads: unknown[] = []
+  for (const { pattern } of matchers) {
+    const covering = yield* coveringDetail(details, new Topic(pattern), slice)
+    payloads.push(covering?.payload ?? sharedPayload)
+  }
+  return payloads
 }
+
+function* coveringDetail(
+  details: readonly AuthorizationDetail[],
+  topic: Topic,
+  slice: Slice,
+): Generator<undefined, AuthorizationDetail | undefined> {
+  for (const detail of details) {
+    if (!detail.actions.has('subscribe')) continue
+    for (const granted of detail.topics) if (yield* tried(granted, topic, slice)) return detail
+  }
+  return undefined
+}
+
+/** Whether `payloadsOf` takes so little that nobody has to wait for others first. */
+export function areQuickPayloads(grants: Grants, matchers: readonly Matcher[]): boolean {
+  const { details, receiveCost } = grants
+  if (!details.some(({ payload }) => payload !== undefined)) return true
+  let granted = 0
+  for (const { topics } of details) granted += topics.length
+  const characters = matchers.reduce((sum, { pattern }) => sum + pattern.length, 0)
+  return granted * matchers.length <= quickLooks && receiveCost * characters <= quickSteps
+}
+
+const quickLooks = 1_000
+const quickSteps = 16_384

@@ -19,6 +19,8 @@ export interface HubOptions extends SeatLimits {
   readonly subscriberBufferBytes: number
   /** Bytes that one update may take on the wire: a line break of its data takes seven there. */
   readonly maxFrameBytes: number
+  /** Steps that one request may take to compare its topics with the patterns of its token. */
+  readonly maxPatternStepsPerRequest?: number
   readonly registryShards: number
   readonly matchCacheEntries: number
   /** Whether the hub tells who subscribes: subscription events and the list. */
@@ -51,4 +53,6 @@ export interface Subscription {
   /** Who the token says it is, for kicks and presence. */
   readonly issuer?: string | undefined
   readonly subject?: string | undefined
+  /** What accompanies each matcher, as `Hub.payloads` found it. */
+  readonly payloads?: readonly unknown[] | undefined
 }

@@ -1,13 +1,14 @@
 import type { Log } from '../log/log.ts'
 import type { Grants } from '../protocol/grants.ts'
 import type { Matcher } from '../protocol/matcher.ts'
+import { finish, Slice } from '../protocol/slice.ts'
 import type { TellSubscription } from '../protocol/subscription.ts'
 import { type Announced, type Arrival, Arrivals } from './arrivals.ts'
 import { Changes } from './changes.ts'
 import { Held } from './held.ts'
 import { newSubscriberId } from './id.ts'
 import { inherit } from './inheritance.ts'
-import { absencesOf, type Kept, keptIn, keptPrefix, payloadOf, prefixFor } from './kept.ts'
+import { absencesOf, type Kept, keptIn, keptPrefix, payloadsOf, prefixFor } from './kept.ts'
 import { type Change, type Kind, PresenceWriter } from './presence-writer.ts'
 import type { CloseReason } from './subscriber.ts'
 
@@ -16,6 +17,8 @@ export interface Subscribing {
   readonly grants: Grants
   readonly issuer?: string | undefined
   readonly subject?: string | undefined
+  /** What accompanies each matcher, where it was looked up before. */
+  readonly payloads?: readonly unknown[] | undefined
 }
 
 export interface PresenceOptions {
@@ -91,14 +94,15 @@ export class Presence {
    * @param onAnnounced is called once, later, when the stream may open
    */
   arrived(
-    { matchers, grants, issuer, subject }: Subscribing,
+    { matchers, grants, issuer, subject, payloads }: Subscribing,
     onAnnounced: Announced,
   ): readonly Held[] {
+    const found = payloads ?? finish(payloadsOf(grants, matchers, new Slice()))
     const subscriber = newSubscriberId()
     const arrival = this.#arrivals.expect(matchers.length, onAnnounced)
     const seen = new Set<string>()
-    return matchers.map(({ type, pattern }) => {
-      const payload = payloadOf(grants, pattern)
+    return matchers.map(({ type, pattern }, index) => {
+      const payload = found[index]
       const kept: Kept = {
         type,
         match: pattern,

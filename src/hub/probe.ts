@@ -1,17 +1,13 @@
 import { Grants } from '../protocol/grants.ts'
 import { compileMatcher } from '../protocol/matcher.ts'
 import { hubPath } from '../protocol/reserved.ts'
-import { Topic } from '../protocol/topic.ts'
 import { Turn } from '../registry/batch.ts'
 import { Cohort, type Member } from '../registry/cohort.ts'
 import { Interest } from '../registry/interest.ts'
 
 const topic = 'urn:cinnabar:probe'
 const everything = compileMatcher('exact', '*', `http://localhost${hubPath}`)
-const [update, topics] = [
-  { id: '', type: '', topics: [topic], data: '', isPrivate: false, retry: '' },
-  [new Topic(topic)],
-]
+const update = { id: '', type: '', topics: [topic], data: '', isPrivate: false, retry: '' }
 
 /**
  * An entry that is in no log, and a member that no client is: what was asked for is delivered in the
@@ -50,7 +46,7 @@ export class Probe {
   due(): readonly Cohort[] {
     if (!this.isAsked) return []
     const entry = { position: ++this.#position, timeMs: 0, kind: 'update' as const, update }
-    this.#cohort.take(entry, topics, new Turn())
+    this.#cohort.take(entry, new Turn())
     return [this.#cohort]
   }
 }

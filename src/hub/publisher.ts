@@ -1,14 +1,20 @@
 import type { AppendOptions, Log } from '../log/log.ts'
 import { HubError } from '../protocol/errors.ts'
 import type { Grants } from '../protocol/grants.ts'
+import type { Slice } from '../protocol/slice.ts'
 import { frameBytesAtMost } from '../protocol/sse.ts'
 import { Topic } from '../protocol/topic.ts'
 import { type Update, type UpdateDraft, validateUpdate } from '../protocol/update.ts'
 import { newId, newSeed, seededId } from './id.ts'
+import { type PatternWork, takesTooLong, type Work } from './pattern-work.ts'
 
 export interface PublisherOptions {
   /** Bytes that one update may take on the wire; 0 for no limit. */
   readonly maxFrameBytes: number
+  /** Steps that the patterns of a token may take for the topics of one request; 0 for no limit. */
+  readonly maxPatternSteps: number
+  /** Where patterns are tried that take long. */
+  readonly patternWork: PatternWork
   /** Stored, and as durable as the log promises after so many milliseconds. */
   readonly onPublished: (count: number, ms: number) => void
   readonly onRepeated: () => void
@@ -19,14 +25,14 @@ export interface Publication {
   readonly grants: Grants
   /** The hub's own URL, for the test of reserved topics. */
   readonly hubUrl: string
+  /** Who publishes: long checks of one owner do not keep another's waiting. */
+  readonly owner?: string | undefined
   readonly once?: Once | undefined
 }
 
 /** An idempotency key with its owner, what came with it, and how long both are remembered. */
 export type Once = Omit<NonNullable<AppendOptions['once']>, 'answer'>
 
-/** Milliseconds of checking a long batch after which it yields to the event loop. */
-const sliceMs = 4
 /** Updates checked between two looks at the clock. */
 const stride = 32
 /** Updates of one batch; with the default body limit no batch has as many. */
@@ -53,7 +59,8 @@ export class Publisher {
       const [id] = await this.publishAll([draft], publication)
       return id as string // one for one
     }
-    this.#check(draft, publication)
+    const granted = this.#granted(draft, publication)
+    if (granted instanceof Promise) await granted
     const update = { ...draft, id: ownIdOf(draft) ?? newId() }
     const begunMs = performance.now()
     await this.#log.append([update])
@@ -72,7 +79,9 @@ export class Publisher {
   async publishAll(drafts: Iterable<UpdateDraft>, publication: Publication): Promise<string[]> {
     const { once } = publication
     const seed = once === undefined ? undefined : newSeed()
-    const updates = await this.#checked(drafts, publication, seed)
+    const updates = await this.#run(publication, (slice) =>
+      this.#checked(drafts, publication, seed, slice),
+    )
     const options =
       once === undefined || seed === undefined ? {} : { once: { ...once, answer: seed } }
     const begunMs = performance.now()
@@ -90,15 +99,16 @@ export class Publisher {
     return updates.map((update) => update.id)
   }
 
-  async #checked(
+  *#checked(
     drafts: Iterable<UpdateDraft>,
     publication: Publication,
     seed: string | undefined,
-  ): Promise<Update[]> {
+    slice: Slice,
+  ): Generator<undefined, Update[]> {
     const updates: Update[] = []
-    let deadline = performance.now() + sliceMs
     for (const draft of drafts) {
-      this.#check(draft, publication)
+      const parsed = this.#topicsOf(draft, publication)
+      requireGrant(yield* publication.grants.publishing(parsed, draft.isPrivate, slice))
       if (updates.length === maxBatchUpdates)
         throw new HubError('too_large', `a batch may have at most ${maxBatchUpdates} updates`, {
           limit: 'batch_updates',
@@ -106,28 +116,44 @@ export class Publisher {
       const made = () => (seed === undefined ? newId() : seededId(seed, updates.length))
       const { topics, data, isPrivate, type, retry } = draft
       updates.push({ id: ownIdOf(draft) ?? made(), topics, data, isPrivate, type, retry })
-      if (updates.length % stride === 0 && performance.now() > deadline) {
-        await new Promise<void>((resolve) => setImmediate(resolve))
-        deadline = performance.now() + sliceMs
-      }
+      if (updates.length % stride === 0 && slice.isOver) yield
     }
     return updates
   }
 
-  #check(draft: UpdateDraft, { grants, hubUrl }: Publication): void {
+  #granted(draft: UpdateDraft, publication: Publication): void | Promise<void> {
+    const topics = this.#topicsOf(draft, publication)
+    const { grants } = publication
+    if (grants.isQuickToPublish(topics))
+      return requireGrant(grants.mayPublish(topics, draft.isPrivate))
+    const granted = this.#run(publication, (slice) =>
+      grants.publishing(topics, draft.isPrivate, slice),
+    )
+    return granted instanceof Promise ? granted.then(requireGrant) : requireGrant(granted)
+  }
+
+  #run<Result>({ owner = '' }: Publication, work: Work<Result>): Result | Promise<Result> {
+    const { patternWork, maxPatternSteps } = this.#options
+    return patternWork.run(owner, work, maxPatternSteps, takesTooLong)
+  }
+
+  #topicsOf(draft: UpdateDraft, { hubUrl }: Publication): readonly Topic[] {
     validateUpdate(draft, hubUrl)
-    const topics = draft.topics.map((topic) => new Topic(topic))
-    if (!grants.mayPublish(topics, draft.isPrivate))
-      throw new HubError(
-        'insufficient_scope',
-        'the token does not grant publishing to every topic of the update',
-      )
     const { maxFrameBytes } = this.#options
     if (maxFrameBytes > 0 && isLongerThan(draft, maxFrameBytes))
       throw new HubError('too_large', 'the update has too many line breaks to be sent', {
         limit: 'frame_size',
       })
+    return draft.topics.map((topic) => new Topic(topic))
   }
+}
+
+function requireGrant(isGranted: boolean): void {
+  if (!isGranted)
+    throw new HubError(
+      'insufficient_scope',
+      'the token does not grant publishing to every topic of the update',
+    )
 }
 
 /** Most updates are so small that there is no need to count their line breaks. */

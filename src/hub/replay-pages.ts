@@ -1,8 +1,10 @@
 import type { Entry, Log, Page } from '../log/log.ts'
+import { finish, Slice } from '../protocol/slice.ts'
 import { encodeUpdate, encodeUpdates } from '../protocol/sse.ts'
 import { asChunk, type Framing } from '../registry/batch.ts'
 import { maxWriteBytes } from '../registry/outbox.ts'
 import type { Interest } from '../registry/interest.ts'
+import type { PatternWork, Work } from './pattern-work.ts'
 
 /** Positions whose entries are read together: pages end where a block ends, so that replays meet. */
 const blockEntries = 256
@@ -12,6 +14,12 @@ const maxKeptBytes = 16 * 1024 * 1024
 /** Objects and string headers of a decoded entry; a row of one of a page's tables. */
 const entryOverheadBytes = 512
 const rowBytes = 256
+
+/** Steps of matching that take a small part of a turn: 1 ms at most. */
+const quickSteps = 262_144
+
+/** Finds the entries of a page that somebody wants. */
+type Match = (work: Work<readonly number[]>) => readonly number[] | Promise<readonly number[]>
 
 /** The frames of a page that one interest covers; shared by all that cover the same entries. */
 class Selected {
@@ -55,9 +63,12 @@ export class ReplayPage {
   readonly lostNotices: number
   readonly #entries: readonly Entry[]
   readonly #frames: (Buffer | undefined)[] = []
-  readonly #byInterest = new Map<string, Selected>()
+  readonly #byInterest = new Map<string, Selected | Promise<Selected>>()
   readonly #byEntries = new Map<string, Selected>()
+  readonly #topicCharacters: number
   bytes: number
+  /** What of that is counted among the pages that are kept. */
+  countedBytes = 0
 
   constructor({ entries, upTo, lost, lostNotices }: Page, after: number) {
     this.upTo = upTo
@@ -65,17 +76,43 @@ export class ReplayPage {
     this.lostNotices = lost === undefined && lostNotices ? upTo - after - entries.length : 0
     this.#entries = entries.filter((entry) => entry.kind !== 'control')
     this.bytes = rowBytes
-    for (const { update } of entries) this.bytes += entryOverheadBytes + update.data.length
+    this.#topicCharacters = 0
+    for (const { update } of entries) {
+      this.bytes += entryOverheadBytes + update.data.length
+      for (const topic of update.topics) this.#topicCharacters += topic.length
+    }
   }
 
-  /** What an interest covers: matched once per interest, encoded once per entry, joined once per list of entries. */
-  select(interest: Interest, framing: Framing): Excerpt {
-    let selected = this.#byInterest.get(interest.key)
-    if (selected === undefined) {
-      selected = this.#covered(interest)
-      this.#byInterest.set(interest.key, selected)
-      this.bytes += rowBytes
-    }
+  /**
+   * What an interest covers: matched once per interest, encoded once per entry, joined once per list of
+   * entries. A promise where matching takes more than a part of this turn.
+   */
+  select(interest: Interest, framing: Framing, match: Match): Excerpt | Promise<Excerpt> {
+    const known = this.#byInterest.get(interest.key) ?? this.#match(interest, match)
+    if (known instanceof Promise) return known.then((selected) => this.#framed(selected, framing))
+    return this.#framed(known, framing)
+  }
+
+  #match(interest: Interest, match: Match): Selected | Promise<Selected> {
+    const covered = match((slice) => this.#covered(interest, slice))
+    if (!(covered instanceof Promise)) return this.#remember(interest, covered)
+    const selected = covered.then(
+      (indexes) => this.#remember(interest, indexes),
+      (error: unknown) => {
+        this.#byInterest.delete(interest.key)
+        throw error
+      },
+    )
+    this.#byInterest.set(interest.key, selected)
+    return selected
+  }
+
+  /** Whether matching takes so little that it need not wait for who takes more. */
+  isQuickFor({ cost }: Interest): boolean {
+    return cost * this.#topicCharacters <= quickSteps
+  }
+
+  #framed(selected: Selected, framing: Framing): Excerpt {
     if (selected.count === 0) return nothing
     const before = selected.bytes
     const bytes = selected.as(framing)
@@ -83,10 +120,14 @@ export class ReplayPage {
     return { count: selected.count, bytes }
   }
 
-  #covered(interest: Interest): Selected {
+  *#covered(interest: Interest, slice: Slice): Generator<undefined, readonly number[]> {
     const indexes: number[] = []
     for (const [index, entry] of this.#entries.entries())
-      if (interest.covers(entry)) indexes.push(index)
+      if (yield* interest.covering(entry, slice)) indexes.push(index)
+    return indexes
+  }
+
+  #remember(interest: Interest, indexes: readonly number[]): Selected {
     const isAll = indexes.length === this.#entries.length
     const key = isAll ? '*' : indexes.join()
     let selected = this.#byEntries.get(key)
@@ -97,6 +138,8 @@ export class ReplayPage {
       this.#byEntries.set(key, selected)
       this.bytes += selected.bytes + key.length
     }
+    this.#byInterest.set(interest.key, selected)
+    this.bytes += rowBytes
     return selected
   }
 
@@ -117,6 +160,13 @@ export class ReplayPage {
   }
 }
 
+/** Who reads, as far as pages ask. */
+interface Replaying {
+  readonly interest: Interest
+  readonly framing: Framing
+  readonly address: string | undefined
+}
+
 /**
  * Reads the history for replays, a page at a time.
  *
@@ -126,14 +176,17 @@ export class ReplayPage {
  */
 export class ReplayPages {
   readonly #log: Log
+  readonly #patternWork: PatternWork
+  readonly #slice = new Slice()
   readonly #replays: () => number
   readonly #kept = new Map<number, ReplayPage>()
   #keptBytes = 0
   #epoch: string
 
   /** @param replays how many there are now */
-  constructor(log: Log, replays: () => number) {
+  constructor(log: Log, patternWork: PatternWork, replays: () => number) {
     this.#log = log
+    this.#patternWork = patternWork
     this.#replays = replays
     this.#epoch = log.epoch
   }
@@ -170,12 +223,23 @@ export class ReplayPages {
     if (this.#keptBytes > 0) this.#evict(undefined)
   }
 
-  /** What an interest covers of a page; what that added to the page is counted. */
-  select(page: ReplayPage, after: number, interest: Interest, framing: Framing): Excerpt {
-    const before = page.bytes
-    const selected = page.select(interest, framing)
+  /** What a subscriber's interest covers of a page; what that added to the page is counted. */
+  select(
+    page: ReplayPage,
+    after: number,
+    { interest, framing, address = '' }: Replaying,
+  ): Excerpt | Promise<Excerpt> {
+    const selected = page.select(interest, framing, (work) =>
+      page.isQuickFor(interest) ? finish(work(this.#slice)) : this.#patternWork.run(address, work),
+    )
+    if (!(selected instanceof Promise)) return this.#counted(page, after, selected)
+    return selected.then((excerpt) => this.#counted(page, after, excerpt))
+  }
+
+  #counted(page: ReplayPage, after: number, selected: Excerpt): Excerpt {
     if (this.#kept.get(after) === page) {
-      this.#keptBytes += page.bytes - before
+      this.#keptBytes += page.bytes - page.countedBytes
+      page.countedBytes = page.bytes
       this.#evict(page)
     }
     return selected
@@ -200,13 +264,14 @@ export class ReplayPages {
     const older = this.#kept.get(after)
     if (older !== undefined) this.#drop(after, older)
     this.#kept.set(after, page)
+    page.countedBytes = page.bytes
     this.#keptBytes += page.bytes
     this.#evict(page)
   }
 
   #drop(after: number, page: ReplayPage): void {
     this.#kept.delete(after)
-    this.#keptBytes -= page.bytes
+    this.#keptBytes -= page.countedBytes
   }
 
   /** A page that alone is over the bound is not kept. */

@@ -3,10 +3,12 @@ import { HubError } from '../protocol/errors.ts'
 import { encodeHubEvent } from '../protocol/sse.ts'
 import { maxWriteBytes } from '../registry/outbox.ts'
 import { FairQueue } from './fair-queue.ts'
-import { type ReplayPage, ReplayPages } from './replay-pages.ts'
+import type { PatternWork } from './pattern-work.ts'
+import { type Excerpt, type ReplayPage, ReplayPages } from './replay-pages.ts'
 import type { Subscriber } from './subscriber.ts'
 
 export interface ReplayOptions {
+  readonly patternWork: PatternWork
   /** The position that this process has dispatched: how far a replay may read, and where it goes live. */
   readonly dispatched: () => number
   /** Makes a subscriber live, in the same tick as the check that it has seen everything dispatched. */
@@ -29,6 +31,8 @@ const budgetMs = 1
 const againMs = 500
 /** Pages that may be on their way from a log that answers later. */
 const maxReads = 8
+/** Pages whose entries are being matched for longer than a part of a turn; each is in memory until that is done. */
+const maxMatchings = 64
 
 /**
  * Serves the subscribers that are not live yet, in turn, a page at a time.
@@ -41,18 +45,22 @@ export class Replays {
   readonly #pages: ReplayPages
   readonly #options: ReplayOptions
   readonly #queue = new FairQueue<Subscriber>()
+  /** Those whose matching takes long wait here for others like them, and nobody else waits for them. */
+  readonly #slow = new FairQueue<Subscriber>()
+  #matchings = 0
+  #resets = 0
   #ahead: Subscriber[] = []
   #isScheduled = false
   #reads = 0
 
   constructor(log: Log, options: ReplayOptions) {
-    this.#pages = new ReplayPages(log, options.replaying)
+    this.#pages = new ReplayPages(log, options.patternWork, options.replaying)
     this.#options = options
   }
 
   /** Subscribers that have something to read now. */
   get waiting(): number {
-    return this.#queue.size + this.#ahead.length
+    return this.#queue.size + this.#slow.size + this.#matchings + this.#ahead.length
   }
 
   /** Bytes of pages that are kept for replays near each other. */
@@ -82,10 +90,13 @@ export class Replays {
     if (this.#ahead.length === 0) return
     const ahead = this.#ahead
     this.#ahead = []
-    for (const subscriber of ahead) {
-      subscriber.isQueuedForReplay = false
-      this.resume(subscriber)
-    }
+    for (const subscriber of ahead) this.#again(subscriber)
+  }
+
+  /** The log lost what was read: pages that are on their way count no more. */
+  wasReset(): void {
+    this.#resets++
+    this.dispatchedMore()
   }
 
   #enqueue(subscriber: Subscriber): void {
@@ -132,8 +143,11 @@ export class Replays {
     read: Promise<ReplayPage>,
   ): Promise<void> {
     this.#reads++
+    const resets = this.#resets
     try {
-      this.#send(subscriber, after, await read)
+      const page = await read
+      if (resets === this.#resets) this.#send(subscriber, after, page)
+      else this.#again(subscriber)
     } catch (error) {
       this.#fail(subscriber, error)
     } finally {
@@ -143,12 +157,48 @@ export class Replays {
   }
 
   #send(subscriber: Subscriber, after: number, page: ReplayPage): void {
+    if (subscriber.state !== 'replaying') {
+      subscriber.isQueuedForReplay = false
+      return
+    }
+    if (this.#matchings >= maxMatchings && !page.isQuickFor(subscriber.interest))
+      return this.#slow.push(subscriber.address ?? '', subscriber)
+    const excerpt = this.#pages.select(page, after, subscriber)
+    if (excerpt instanceof Promise) void this.#sendMatched(subscriber, after, page, excerpt)
+    else this.#sendExcerpt(subscriber, after, page, excerpt)
+  }
+
+  /** Never rejects. */
+  async #sendMatched(
+    subscriber: Subscriber,
+    after: number,
+    page: ReplayPage,
+    excerpt: Promise<Excerpt>,
+  ): Promise<void> {
+    this.#matchings++
+    const resets = this.#resets
+    try {
+      const matched = await excerpt
+      if (resets === this.#resets) this.#sendExcerpt(subscriber, after, page, matched)
+      else this.#again(subscriber) // the page may be of a past that is gone
+    } catch (error) {
+      this.#fail(subscriber, error)
+    } finally {
+      this.#matchings--
+      const next = this.#slow.shift()
+      if (next !== undefined) this.#enqueue(next)
+    }
+  }
+
+  #sendExcerpt(
+    subscriber: Subscriber,
+    after: number,
+    { upTo, lost, lostNotices }: ReplayPage,
+    { count, bytes }: Excerpt,
+  ): void {
     subscriber.isQueuedForReplay = false
     if (subscriber.state !== 'replaying') return
     if (subscriber.position !== after) return this.resume(subscriber) // the log was reset meanwhile
-    const { upTo, lost, lostNotices } = page
-    const { interest, framing } = subscriber
-    const { count, bytes } = this.#pages.select(page, after, interest, framing)
     if (!subscriber.hasRoomFor(bytes.length)) return // read again once the peer has taken what is pending
     if (lost !== undefined) this.#tellGap(subscriber, lost.to - lost.from + 1)
     else if (lostNotices > 0) this.#tellLostNotices(subscriber, lostNotices)
@@ -158,6 +208,11 @@ export class Replays {
       subscriber.sendFramed(bytes)
     }
     if (subscriber.pendingBytes < maxWriteBytes) this.resume(subscriber)
+  }
+
+  #again(subscriber: Subscriber): void {
+    subscriber.isQueuedForReplay = false
+    this.resume(subscriber)
   }
 
   /** The history was trimmed under a replay: the client learns that something is missing in the middle. */
@@ -178,10 +233,7 @@ export class Replays {
   /** A log that cannot be reached now is asked again; the stream stays open meanwhile. */
   #fail(subscriber: Subscriber, error: unknown): void {
     if (error instanceof HubError && error.code === 'unavailable') {
-      setTimeout(() => {
-        subscriber.isQueuedForReplay = false
-        this.resume(subscriber)
-      }, againMs).unref()
+      setTimeout(() => this.#again(subscriber), againMs).unref()
       return
     }
     subscriber.isQueuedForReplay = false

@@ -40,6 +40,8 @@ export interface SubscriberOptions {
   /** Who it is, for limits and logs; absent when anonymous. */
   readonly tokenHash: string | undefined
   readonly address: string | undefined
+  /** What its patterns cost beyond the ordinary, which its address is charged. */
+  readonly patternCost: number
   /** Nothing but updates, comments and reconnection times go to it. */
   readonly isPlain: boolean
   /** It carries blocks without data that move the client's cursor, unless it is plain. */
@@ -65,6 +67,7 @@ export class Subscriber implements Member, Refillable, Spoke {
   readonly endReason: 'expired' | 'rotated'
   readonly tokenHash: string | undefined
   readonly address: string | undefined
+  readonly patternCost: number
   readonly isPlain: boolean
   readonly hasCursorLines: boolean
   /** The token's issuer and subject, and when the token ends in milliseconds since 1970. */
@@ -104,6 +107,7 @@ export class Subscriber implements Member, Refillable, Spoke {
     this.endReason = options.endReason
     this.tokenHash = options.tokenHash
     this.address = options.address
+    this.patternCost = options.patternCost
     this.isPlain = options.isPlain
     this.hasCursorLines = options.hasCursorLines && !options.isPlain
     this.issuer = options.issuer

@@ -1,4 +1,6 @@
 import type { Matcher } from './matcher.ts'
+import { extraCostOf } from './pattern-cost.ts'
+import type { Slice } from './slice.ts'
 import type { Topic } from './topic.ts'
 import { TopicSet } from './topic-set.ts'
 
@@ -29,6 +31,8 @@ export class Grants {
   readonly details: readonly AuthorizationDetail[]
   readonly sharedPayload: unknown
   readonly key: string
+  /** What the patterns that decide on private updates cost beyond the ordinary. */
+  readonly extraCost: number
   readonly #mayPublishAnyPublic: boolean
   readonly #publish: TopicSet
   readonly #subscribe: TopicSet
@@ -43,6 +47,7 @@ export class Grants {
     this.#publish = new TopicSet(topicsFor('publish', details))
     this.#subscribe = new TopicSet(topicsFor('subscribe', details))
     this.key = this.#subscribe.key
+    this.extraCost = extraCostOf(topicsFor('subscribe', details))
   }
 
   mayPublish(topics: readonly Topic[], isPrivate = true): boolean {
@@ -52,6 +57,36 @@ export class Grants {
 
   mayReceive(topics: readonly Topic[]): boolean {
     return this.#subscribe.hasAnyOf(topics)
+  }
+
+  /** Steps that `mayReceive` takes for each character of a topic, at most. */
+  get receiveCost(): number {
+    return this.#subscribe.cost
+  }
+
+  /** Whether `mayPublish` keeps nobody waiting. */
+  isQuickToPublish(topics: readonly Topic[]): boolean {
+    return this.#publish.isQuickFor(topics)
+  }
+
+  /** Whether `mayReceive` keeps nobody waiting. */
+  isQuickToReceive(topics: readonly Topic[]): boolean {
+    return this.#subscribe.isQuickFor(topics)
+  }
+
+  /** `mayPublish` in portions. */
+  *publishing(
+    topics: readonly Topic[],
+    isPrivate: boolean,
+    slice: Slice,
+  ): Generator<undefined, boolean> {
+    if (this.#mayPublishAnyPublic && !isPrivate) return true
+    return yield* this.#publish.havingAllOf(topics, slice)
+  }
+
+  /** `mayReceive` in portions. */
+  receiving(topics: readonly Topic[], slice: Slice): Generator<undefined, boolean> {
+    return this.#subscribe.havingAnyOf(topics, slice)
   }
 }
 

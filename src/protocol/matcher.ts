@@ -1,4 +1,5 @@
 import { HubError } from './errors.ts'
+import type { Slice } from './slice.ts'
 import { isPlainText, utf8Length } from './text.ts'
 import type { Topic } from './topic.ts'
 import { UrlPattern } from './url-pattern/url-pattern.ts'
@@ -26,7 +27,37 @@ export interface Matcher {
   readonly urlPattern: UrlPattern | undefined
   /** What each topic begins with that a pattern over plain text selects; undefined for every other matcher. */
   readonly prefix: string | undefined
+  /** Steps for each character of a topic, at most; none where literal text decides. */
+  readonly cost: number
   matches(topic: Topic): boolean
+  /** The same in portions, for topics and patterns that take long; absent where nothing does. */
+  matching?(topic: Topic, slice: Slice): Generator<undefined, boolean>
+}
+
+/** What looking at a topic costs besides, in steps. */
+const lookSteps = 16
+/** A topic that takes no more than so many steps is tried in one go. */
+const smallSteps = 8_192
+
+/** Tries a matcher, and counts what that costs. */
+export function* tried(
+  matcher: Matcher,
+  topic: Topic,
+  slice: Slice,
+): Generator<undefined, boolean> {
+  if (slice.spend(stepsToLook(topic))) yield
+  if (matcher.cost === 0 || matcher.matching === undefined) return matcher.matches(topic)
+  return yield* matcher.matching(topic, slice)
+}
+
+/** What is spent before a matcher is tried; a program counts its own steps when it reads in portions. */
+export function stepsToLook({ value }: Topic): number {
+  return lookSteps + (value.length >>> 3)
+}
+
+/** Whether a matcher takes so few steps for a topic that portions would cost more. */
+export function isTriedAtOnce({ cost }: Matcher, { value }: Topic): boolean {
+  return cost * value.length <= smallSteps
 }
 
 /**
@@ -68,6 +99,7 @@ function anyTopic(type: MatchType): Matcher {
     base: '',
     urlPattern: undefined,
     prefix: undefined,
+    cost: 0,
     matches: () => true,
   }
 }
@@ -81,6 +113,7 @@ function exact(pattern: string): Matcher {
     base: '',
     urlPattern: undefined,
     prefix: undefined,
+    cost: 0,
     matches: (topic) => topic.value === pattern,
   }
 }
@@ -95,9 +128,14 @@ function matching(pattern: string, base: string): Matcher {
     base,
     urlPattern,
     prefix: undefined,
+    cost: urlPattern.cost,
     matches: (topic) => {
       const components = topic.components(base)
       return components !== undefined && urlPattern.test(components)
+    },
+    *matching(topic, slice) {
+      const components = topic.components(base)
+      return components !== undefined && (yield* urlPattern.testing(components, slice))
     },
   }
 }

@@ -43,14 +43,14 @@ export class Bucket<T> {
     if (lengths?.values.size === 0) this.#byLengths?.delete(key)
   }
 
-  /** Values whose edges are those of this path and query. */
-  *candidates(path: string, query: string): Generator<T> {
+  /** Values whose edges are those of this path and query, and undefined for each look-up in vain. */
+  *candidates(path: string, query: string): Generator<T | undefined> {
     if (this.#byLengths === undefined) {
       yield* this.#values.keys()
       return
     }
     for (const { edges, values } of this.#byLengths.values())
-      yield* values.get(textOf(edges, path, path, query)) ?? []
+      yield* values.get(textOf(edges, path, path, query)) ?? inVain
   }
 
   #index(value: T, edges: Edges): void {
@@ -64,6 +64,8 @@ export class Bucket<T> {
     else values.add(value)
   }
 }
+
+const inVain: readonly undefined[] = [undefined]
 
 /** Values whose edges have the same lengths. */
 interface Lengths<T> {

@@ -1,5 +1,4 @@
 import type { Entry } from '../log/log.ts'
-import type { Topic } from '../protocol/topic.ts'
 import type { Batch, Turn } from './batch.ts'
 import type { Interest } from './interest.ts'
 
@@ -58,13 +57,14 @@ export class Cohort {
     this.#size--
   }
 
-  /** Takes an entry that one of the matchers selected; false when it is private and not granted, or in another dialect. */
-  take(entry: Entry, topics: readonly Topic[], turn: Turn): boolean {
-    if (this.pending?.to === entry.position) return false // another matcher selected it already
-    if (entry.update.isPrivate && !this.interest.grants.mayReceive(topics)) return false
-    if (!this.interest.understands(entry)) return false
+  /** Whether an entry that one of the matchers selected is news to it, and in its dialect. */
+  lacks(entry: Entry): boolean {
+    return this.pending?.to !== entry.position && this.interest.understands(entry)
+  }
+
+  /** Takes an entry that it lacks, and may have. */
+  take(entry: Entry, turn: Turn): void {
     this.pending = turn.extend(this.pending, entry)
-    return true
   }
 
   /**

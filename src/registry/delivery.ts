@@ -1,7 +1,7 @@
 import type { Cohort, DeliveryFailure } from './cohort.ts'
 
-/** Milliseconds of writing after which a pass yields to the event loop. */
-const sliceMs = 8
+/** Milliseconds of routing and writing after which a pass yields to the event loop. */
+export const sliceMs = 8
 /** Members served between two looks at the clock. */
 const stride = 64
 
@@ -14,13 +14,15 @@ const stride = 64
  * delivery, and keeps batches from overtaking one another.
  *
  * @param pause lets the event loop turn between two slices
+ * @param begunMs when the first slice began, on performance.now's clock
  */
 export async function deliverAll(
   cohorts: readonly Cohort[],
   pause: () => Promise<void>,
   onFailure: DeliveryFailure,
+  begunMs = performance.now(),
 ): Promise<void> {
-  let deadline = performance.now() + sliceMs
+  let deadline = begunMs + sliceMs
   for (const cohort of cohorts) {
     let seat: number | undefined = 0
     while ((seat = cohort.deliver(seat, stride, onFailure)) !== undefined)

@@ -2,10 +2,13 @@ import { createHash } from 'node:crypto'
 import type { Entry } from '../log/log.ts'
 import type { Grants } from '../protocol/grants.ts'
 import type { Matcher } from '../protocol/matcher.ts'
+import type { Slice } from '../protocol/slice.ts'
 import { Topic } from '../protocol/topic.ts'
 import { TopicSet } from '../protocol/topic-set.ts'
 import { mayWatchSubscriptions } from '../protocol/watching.ts'
 
+/** What an entry costs that is looked at, in steps: its topics are parsed at least. */
+const entrySteps = 512
 /** Longer keys are kept as their digest: a hundred matchers may be 400 KB of text. */
 const longKey = 128
 
@@ -39,12 +42,24 @@ export class Interest {
     return this.#watches
   }
 
-  /** Whether an entry of the log is for this subscriber: the question that replays ask. */
-  covers(entry: Entry): boolean {
+  /** Steps that it takes to look at an entry, for each character of its topics, at most. */
+  get cost(): number {
+    return this.#topics.cost + this.grants.receiveCost
+  }
+
+  /** Whether an entry of the log is for this subscriber: the question that replays ask, in portions. */
+  *covering(entry: Entry, slice: Slice): Generator<undefined, boolean> {
     const { kind, update } = entry
+    if (slice.spend(entrySteps)) yield
     if (kind === 'control' || !this.understands(entry)) return false
     const topics = update.topics.map((topic) => new Topic(topic))
-    return this.#topics.hasAnyOf(topics) && (!update.isPrivate || this.grants.mayReceive(topics))
+    const wants = this.#topics.isQuickFor(topics)
+      ? this.#topics.hasAnyOf(topics)
+      : yield* this.#topics.havingAnyOf(topics, slice)
+    if (!wants || !update.isPrivate) return wants
+    return this.grants.isQuickToReceive(topics)
+      ? this.grants.mayReceive(topics)
+      : yield* this.grants.receiving(topics, slice)
   }
 
   /** Subscription events are told in several dialects, each in an entry of its own: a subscriber has one of them. */

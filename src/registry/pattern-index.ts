@@ -1,7 +1,7 @@
 import type { LRUCache } from 'lru-cache'
-import type { Matcher } from '../protocol/matcher.ts'
+import { isTriedAtOnce, type Matcher, stepsToLook, tried } from '../protocol/matcher.ts'
+import type { Slice } from '../protocol/slice.ts'
 import type { Topic } from '../protocol/topic.ts'
-import type { UrlComponents } from '../protocol/url-pattern/components.ts'
 import type { PathShape } from '../protocol/url-pattern/url-pattern.ts'
 import type { Cohort } from './cohort.ts'
 import { SegmentTree } from './segment-tree.ts'
@@ -76,17 +76,28 @@ export class PatternIndex {
     if (hosts?.size === 0) this.#bases.delete(matcher.base)
   }
 
-  /** Calls `give` with the cohorts that have a pattern that selects `topic`, once for each pattern. */
-  matching(topic: Topic, give: (cohort: Cohort) => void): void {
+  /**
+   * The cohorts that have a pattern that selects `topic`, once for each pattern; undefined comes where
+   * others are due. Patterns may come and go meanwhile.
+   */
+  *matching(topic: Topic, slice: Slice): Generator<Cohort | undefined, void> {
+    for (const row of this.#candidates(topic)) {
+      if (slice.spend(rowSteps)) yield undefined
+      if (row === undefined || !canMatch(row, topic)) continue
+      if (slice.spend(stepsToLook(topic))) yield undefined
+      const matches = this.#known(row, topic) ?? (yield* this.#tried(row, topic, slice))
+      if (matches) yield* row.cohorts
+    }
+  }
+
+  *#candidates(topic: Topic): Generator<Row | undefined> {
     for (const [base, hosts] of this.#bases) {
       const url = topic.components(base)
       if (url === undefined) continue
       for (const host of [url.hostname, undefined])
-        for (const row of hosts.get(host)?.candidates(url.pathname, url.search) ?? [])
-          if (this.#matches(row, topic, url)) for (const cohort of row.cohorts) give(cohort)
+        yield* hosts.get(host)?.candidates(url.pathname, url.search) ?? []
     }
-    for (const row of this.#texts.candidates(topic.value))
-      if (this.#matches(row, topic)) for (const cohort of row.cohorts) give(cohort)
+    yield* this.#texts.candidates(topic.value)
   }
 
   has(matcher: Matcher, cohort: Cohort): boolean {
@@ -108,19 +119,34 @@ export class PatternIndex {
     return tree
   }
 
-  #matches({ matcher, number }: Row, topic: Topic, url?: UrlComponents): boolean {
-    if (url !== undefined && matcher.urlPattern?.canMatch(url) === false) return false
-    const key = `${number} ${topic.value}`
-    const known = this.#cache.get(key)
-    if (known !== undefined) {
-      this.hits++
-      return known
-    }
-    this.misses++
-    const matches = matcher.matches(topic)
-    this.#cache.set(key, matches)
+  #known(row: Row, topic: Topic): boolean | undefined {
+    const known = this.#cache.get(keyOf(row, topic))
+    if (known === undefined) this.misses++
+    else this.hits++
+    return known
+  }
+
+  *#tried(row: Row, topic: Topic, slice: Slice): Generator<undefined, boolean> {
+    const { matcher } = row
+    const isQuick = isTriedAtOnce(matcher, topic)
+    if (isQuick && slice.spend(matcher.cost * topic.value.length)) yield
+    const matches = isQuick ? matcher.matches(topic) : yield* tried(matcher, topic, slice)
+    this.#cache.set(keyOf(row, topic), matches)
     return matches
   }
+}
+
+/** What a row costs that is ruled out at once, in steps. */
+const rowSteps = 8
+
+function keyOf({ number }: Row, topic: Topic): string {
+  return `${number} ${topic.value}`
+}
+
+function canMatch({ matcher: { urlPattern, base } }: Row, topic: Topic): boolean {
+  if (urlPattern === undefined) return true
+  const url = topic.components(base)
+  return url !== undefined && urlPattern.canMatch(url)
 }
 
 const noEdges = { start: '', end: '', query: '' }

@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache'
 import type { Entry } from '../log/log.ts'
+import type { Slice } from '../protocol/slice.ts'
 import { Topic } from '../protocol/topic.ts'
 import { Turn } from './batch.ts'
 import type { Cohort, Member } from './cohort.ts'
@@ -26,6 +27,8 @@ export class Registry {
   readonly #shards: readonly Shard[]
   readonly #cache: MatchCache
   #size = 0
+  /** How often the indexes were built anew. */
+  #repairs = 0
 
   constructor({ shards, matchCacheEntries }: RegistryOptions) {
     this.#cache = new LRUCache({
@@ -56,15 +59,33 @@ export class Registry {
     if (cohort.size === 0) this.#shardOf(cohort.interest.key).dropIfEmpty(cohort)
   }
 
-  /** Puts entries, in log order, into the batches of everybody who may hear them; returns who has something to deliver. */
-  route(entries: readonly Entry[]): readonly Cohort[] {
+  /**
+   * Puts entries, in log order, into the batches of everybody who may hear them; returns who has something
+   * to deliver. Yields where others are due.
+   *
+   * Members may join and leave between two portions. Who joins then must have a position behind the last
+   * of the entries: some of them may have been routed already. If it throws, nothing stays pending.
+   */
+  *route(entries: readonly Entry[], slice: Slice): Generator<undefined, readonly Cohort[]> {
     if (this.#size === 0) return []
     const turn = new Turn()
-    for (const entry of entries) {
-      const topics = entry.update.topics.map((topic) => new Topic(topic))
-      for (const shard of this.#shards) shard.route(entry, topics, turn)
+    try {
+      for (const entry of entries) yield* this.#routeOne(entry, turn, slice)
+    } catch (error) {
+      for (const shard of this.#shards) shard.forgetDue()
+      throw error
     }
     return this.#shards.flatMap((shard) => shard.takeDue())
+  }
+
+  /** Once more when the indexes were built anew meanwhile; nobody takes an entry twice. */
+  *#routeOne(entry: Entry, turn: Turn, slice: Slice): Generator<undefined, void> {
+    const topics = entry.update.topics.map((topic) => new Topic(topic))
+    let repairs: number
+    do {
+      repairs = this.#repairs
+      for (const shard of this.#shards) yield* shard.route(entry, topics, turn, slice)
+    } while (repairs !== this.#repairs)
   }
 
   stats(): RegistryStats {
@@ -97,6 +118,7 @@ export class Registry {
 
   /** Rebuilds the indexes from the cohorts. Called when `verify` found something; never throws. */
   repair(): void {
+    this.#repairs++
     for (const shard of this.#shards) shard.repair()
     this.#size = 0
     for (const shard of this.#shards)

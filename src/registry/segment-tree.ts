@@ -38,27 +38,28 @@ export class SegmentTree<T> {
     this.#remove(this.#root, shape, 0, value)
   }
 
-  /** Values that may be about this path and query; the caller asks each of them. */
-  *candidates(path: string, query = ''): Generator<T> {
-    const found: Bucket<T>[] = []
-    this.#collect(this.#root, path.split('/'), 0, found)
-    for (const bucket of found) yield* bucket.candidates(path, query)
-  }
-
-  #collect(node: Node<T>, segments: readonly string[], depth: number, found: Bucket<T>[]) {
-    if (node.rests !== undefined)
-      for (const last of [undefined, segments.at(-1)]) {
-        const rest = node.rests.get(last)
-        if (rest !== undefined) found.push(rest)
-      }
-    const segment = segments[depth]
-    if (segment === undefined) {
-      if (node.ends !== undefined) found.push(node.ends)
-      return
+  /**
+   * Values that may be about this path and query; the caller asks each of them. Undefined comes between
+   * them, so that whoever asks may stop at any place of a large tree.
+   */
+  *candidates(path: string, query = ''): Generator<T | undefined> {
+    const segments = path.split('/')
+    const nodes = [this.#root]
+    const depths = [0]
+    for (let node = nodes.pop(); node !== undefined; node = nodes.pop()) {
+      const depth = depths.pop() ?? 0
+      const segment = segments[depth]
+      for (const last of node.rests === undefined ? [] : [undefined, segments.at(-1)])
+        yield* node.rests?.get(last)?.candidates(path, query) ?? []
+      if (segment === undefined) yield* node.ends?.candidates(path, query) ?? []
+      else
+        for (const next of [node.any, node.texts?.get(segment)]) {
+          if (next === undefined) continue
+          nodes.push(next)
+          depths.push(depth + 1)
+        }
+      yield undefined
     }
-    const text = node.texts?.get(segment)
-    if (text !== undefined) this.#collect(text, segments, depth + 1, found)
-    if (node.any !== undefined) this.#collect(node.any, segments, depth + 1, found)
   }
 
   #remove(node: Node<T>, shape: PathShape, depth: number, value: T): void {

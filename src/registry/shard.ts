@@ -1,5 +1,6 @@
 import type { Entry } from '../log/log.ts'
 import { isExact, type Matcher } from '../protocol/matcher.ts'
+import type { Slice } from '../protocol/slice.ts'
 import type { Topic } from '../protocol/topic.ts'
 import type { Turn } from './batch.ts'
 import { Cohort } from './cohort.ts'
@@ -58,14 +59,33 @@ export class Shard {
     this.#detach(cohort)
   }
 
-  /** Finds who listens to an entry and puts it into their pending batches. */
-  route(entry: Entry, topics: readonly Topic[], turn: Turn): void {
-    for (const cohort of this.#anyTopic) this.#give(cohort, entry, topics, turn)
-    for (const topic of topics) {
-      const exact = this.#topics.get(topic.value)
-      if (exact !== undefined) for (const cohort of exact) this.#give(cohort, entry, topics, turn)
-      this.#patterns.matching(topic, (cohort) => this.#give(cohort, entry, topics, turn))
+  /** Finds who listens to an entry and puts it into their pending batches. Streams may come and go meanwhile. */
+  *route(
+    entry: Entry,
+    topics: readonly Topic[],
+    turn: Turn,
+    slice: Slice,
+  ): Generator<undefined, void> {
+    for (const cohort of this.#selected(topics, slice)) {
+      if (cohort === undefined || slice.spend(cohortSteps)) yield
+      if (cohort?.lacks(entry) !== true) continue
+      if (entry.update.isPrivate && !(yield* mayReceive(cohort, topics, slice))) continue
+      if (cohort.pending === undefined) this.#due.push(cohort)
+      cohort.take(entry, turn)
     }
+  }
+
+  /** Who listens to one of the topics, perhaps more than once; what is looked up comes first. Undefined where others are due. */
+  *#selected(topics: readonly Topic[], slice: Slice): Generator<Cohort | undefined, void> {
+    yield* this.#anyTopic
+    for (const topic of topics) yield* this.#topics.get(topic.value) ?? []
+    if (this.#patterns.size === 0) return
+    for (const topic of topics) yield* this.#patterns.matching(topic, slice)
+  }
+
+  /** Forgets what is due: it is going to be routed anew. */
+  forgetDue(): void {
+    for (const cohort of this.takeDue()) cohort.pending = undefined
   }
 
   /** Hands over the cohorts that are due, and forgets them. */
@@ -77,11 +97,6 @@ export class Shard {
 
   cohorts(): Iterable<Cohort> {
     return this.#cohorts.values()
-  }
-
-  #give(cohort: Cohort, entry: Entry, topics: readonly Topic[], turn: Turn): void {
-    const isFirst = cohort.pending === undefined
-    if (cohort.take(entry, topics, turn) && isFirst) this.#due.push(cohort)
   }
 
   #attach(cohort: Cohort): void {
@@ -141,4 +156,18 @@ export class Shard {
     if (isExact(matcher)) return this.#topics.get(matcher.pattern)?.has(cohort) === true
     return this.#patterns.has(matcher, cohort)
   }
+}
+
+/** What a cohort costs that is given an entry, in steps. */
+const cohortSteps = 16
+
+/** Asks at once where the cohort's grants are as simple as nearly all are. */
+function* mayReceive(
+  { interest: { grants } }: Cohort,
+  topics: readonly Topic[],
+  slice: Slice,
+): Generator<undefined, boolean> {
+  return grants.isQuickToReceive(topics)
+    ? grants.mayReceive(topics)
+    : yield* grants.receiving(topics, slice)
 }

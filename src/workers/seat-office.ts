@@ -76,6 +76,6 @@ export class SeatOffice<Worker> {
   }
 }
 
-function keyOf({ tokenHash, address }: Seat): string {
-  return `${tokenHash ?? ''} ${address ?? ''}`
+function keyOf({ tokenHash, address, patternCost = 0 }: Seat): string {
+  return `${tokenHash ?? ''} ${address ?? ''} ${patternCost}`
 }

@@ -6,35 +6,36 @@ import type { PrimaryQuestions, Refusal, ToPrimary, ToWorker, WorkerQuestions } 
 /** A worker's line to the primary. */
 export type ToThePrimary = Channel<ToPrimary, ToWorker, PrimaryQuestions, WorkerQuestions>
 
-/** Seats that the primary counts for all workers. While nothing is limited nobody is asked. */
+/** Seats that the primary counts for all workers. Nobody is asked about what no limit concerns: an ordinary stream costs its address nothing. */
 export class SharedSeats implements SeatKeeper {
   readonly #channel: ToThePrimary
-  #isLimited: boolean
+  #limits: SeatLimits
 
   constructor(channel: ToThePrimary, limits: SeatLimits) {
     this.#channel = channel
-    this.#isLimited = isLimited(limits)
+    this.#limits = limits
   }
 
   take(seat: Seat): Promise<HubError | undefined> | undefined {
-    return this.#isLimited ? this.#ask(seat, true) : undefined
+    return concerns(this.#limits, seat) ? this.#ask(seat, true) : undefined
   }
 
-  takeNow(): boolean {
-    return !this.#isLimited
+  takeNow(seat: Seat): boolean {
+    return !concerns(this.#limits, seat)
   }
 
   refusal(seat: Seat): Promise<HubError | undefined> | undefined {
-    return this.#isLimited ? this.#ask(seat, false) : undefined
+    return concerns(this.#limits, seat) ? this.#ask(seat, false) : undefined
   }
 
   leave(seat: Seat): void {
-    if (this.#isLimited) this.#channel.tell({ kind: 'left', seat: bare(seat) })
+    if (concerns(this.#limits, seat)) this.#channel.tell({ kind: 'left', seat: bare(seat) })
   }
 
   limit(limits: SeatLimits, seated: Iterable<Seat>): void {
-    this.#isLimited = isLimited(limits)
-    if (this.#isLimited) this.#channel.tell({ kind: 'seated', seats: [...seated].map(bare) })
+    this.#limits = limits
+    const seats = [...seated].filter((seat) => concerns(limits, seat)).map(bare)
+    if (isLimited(limits)) this.#channel.tell({ kind: 'seated', seats })
   }
 
   async #ask(seat: Seat, isTaken: boolean): Promise<HubError | undefined> {
@@ -46,11 +47,19 @@ export class SharedSeats implements SeatKeeper {
 }
 
 function isLimited(limits: SeatLimits): boolean {
+  return areCounted(limits) || (limits.maxPatternCostPerAddress ?? 0) > 0
+}
+
+function areCounted(limits: SeatLimits): boolean {
   const { maxSubscribers, maxSubscribersPerToken, maxSubscribersPerAddress } = limits
   return [maxSubscribers, maxSubscribersPerToken, maxSubscribersPerAddress].some((most) => most > 0)
 }
 
+function concerns(limits: SeatLimits, { patternCost = 0 }: Seat): boolean {
+  return areCounted(limits) || (patternCost > 0 && isLimited(limits))
+}
+
 /** A subscriber is a seat too, and much more. */
-function bare({ tokenHash, address }: Seat): Seat {
-  return { tokenHash, address }
+function bare({ tokenHash, address, patternCost }: Seat): Seat {
+  return { tokenHash, address, patternCost }
 }

@@ -7,7 +7,7 @@ import { Grants } from '../../src/protocol/grants.ts'
 import { compileMatcher } from '../../src/protocol/matcher.ts'
 import type { Update } from '../../src/protocol/update.ts'
 import type { Wire, WireListener } from '../../src/registry/outbox.ts'
-import { turns } from '../fixtures/until.ts'
+import { turns, until } from '../fixtures/until.ts'
 
 /** A wire whose peer takes bytes when it is told to. */
 class SlowWire implements Wire {
@@ -156,3 +156,36 @@ t.test('a history that lost what was read is a gap to all but plain streams', as
   t.notMatch(plain.wire.text, /mercure/)
   t.strictSame(plain.wire.ids, ['1', '2'])
 })
+
+t.test(
+  'a page that cannot be routed at first is routed again, and nobody gets a part of it twice',
+  async (t) => {
+    const { hub, log, subscribe, updates } = open(t)
+    const { wire } = subscribe()
+    const broken = compileMatcher('urlpattern', '/a', 'http://localhost/.well-known/mercure')
+    let times = 0
+    const late: { wire: SlowWire }[] = []
+    const failing = {
+      ...broken,
+      matches: () => {
+        if (times++ > 0) return false
+        late.push(subscribe()) // it stands at the head, which is being routed
+        throw new Error('broken')
+      },
+    }
+    hub.subscribe(new SlowWire(), { matchers: [failing], grants: Grants.none })
+    const appended = log.append(updates(1).map((update) => ({ ...update, topics: ['a', '/a'] })))
+    await appended
+    await until(() => times > 0)
+    await log.append(updates(2).map((update) => ({ ...update, data: '' })))
+
+    await until(() => hub.lag.entries === 0)
+
+    t.strictSame(wire.ids, ['1', '2'])
+    t.strictSame(
+      late.flatMap((one) => one.wire.ids),
+      ['2'],
+    )
+    t.strictSame(hub.verify(), [])
+  },
+)

@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer } from 'node:net'
 import t from 'tap'
+import { finish, Slice } from '../../src/protocol/slice.ts'
 import type { Entry } from '../../src/log/log.ts'
 import { Grants } from '../../src/protocol/grants.ts'
 import { compileMatcher } from '../../src/protocol/matcher.ts'
@@ -48,7 +49,7 @@ t.test('a long delivery takes in newcomers by the dozen between its slices', asy
   }
 
   const sockets = Array.from({ length: 200 }, () => connect(port, '127.0.0.1'))
-  await deliverAll(registry.route([entry]), pause, (_member, error) => {
+  await deliverAll(finish(registry.route([entry], new Slice())), pause, (_member, error) => {
     throw error
   })
   const share = accepted / slices

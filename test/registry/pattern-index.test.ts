@@ -2,6 +2,7 @@ import t from 'tap'
 import { LRUCache } from 'lru-cache'
 import { Grants } from '../../src/protocol/grants.ts'
 import { compileMatcher, type Matcher } from '../../src/protocol/matcher.ts'
+import { Slice } from '../../src/protocol/slice.ts'
 import { Topic } from '../../src/protocol/topic.ts'
 import { Cohort } from '../../src/registry/cohort.ts'
 import { Interest } from '../../src/registry/interest.ts'
@@ -12,7 +13,7 @@ const pattern = (text: string) => compileMatcher('urlpattern', text, base)
 const cohortOf = (...matchers: Matcher[]) => new Cohort(new Interest(matchers, Grants.none))
 const matching = (index: PatternIndex, topic: Topic) => {
   const found: Cohort[] = []
-  index.matching(topic, (cohort) => found.push(cohort))
+  for (const cohort of index.matching(topic, new Slice())) if (cohort) found.push(cohort)
   return found
 }
 const newIndex = () =>
@@ -84,7 +85,7 @@ t.test(
     let asked = 0
     const counted = (text: string): Matcher => {
       const matcher = pattern(text)
-      return { ...matcher, matches: (topic) => (asked++, matcher.matches(topic)) }
+      return { ...matcher, matches: (topic: Topic) => (asked++, matcher.matches(topic)) }
     }
     const shapes = [
       (n: number) => `https://example.com/:a/:b/t${n}`,

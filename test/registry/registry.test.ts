@@ -4,6 +4,7 @@ import t from 'tap'
 import type { Entry } from '../../src/log/log.ts'
 import { Grants } from '../../src/protocol/grants.ts'
 import { compileMatcher, type Matcher } from '../../src/protocol/matcher.ts'
+import { finish, Slice } from '../../src/protocol/slice.ts'
 import type { Batch } from '../../src/registry/batch.ts'
 import { Cohort, type Member } from '../../src/registry/cohort.ts'
 import { deliverAll } from '../../src/registry/delivery.ts'
@@ -15,6 +16,9 @@ import { seeded } from '../fixtures/until.ts'
 const hubUrl = 'https://hub.example/.well-known/mercure'
 const exact = (topic: string) => compileMatcher('exact', topic, hubUrl)
 const pattern = (text: string) => compileMatcher('urlpattern', text, hubUrl)
+
+const routed = (registry: Registry, entries: readonly Entry[]) =>
+  finish(registry.route(entries, new Slice()))
 
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve))
 const deliver = (cohorts: readonly Cohort[]) =>
@@ -107,7 +111,7 @@ t.test(
             before.map((member) => [
               member,
               entries
-                .filter((entry) => member.interest.covers(entry))
+                .filter((entry) => finish(member.interest.covering(entry, new Slice())))
                 .map((entry) => entry.position),
             ]),
           )
@@ -118,7 +122,7 @@ t.test(
               live.delete(demoted)
             }
           for (const member of before) member.got.length = 0
-          await deliver(registry.route(entries))
+          await deliver(routed(registry, entries))
           for (const [member, positions] of expected)
             if (JSON.stringify(member.got) !== JSON.stringify(positions))
               missed.push(`step ${step}: expected ${positions.join()}, got ${member.got.join()}`)
@@ -133,6 +137,69 @@ t.test(
       t.match(registry.stats(), { members: 0, cohorts: 0, topics: 0, patterns: 0 })
       t.strictSame(registry.verify(), [])
     }
+  },
+)
+
+/** A slice that is over at every step. */
+class Hasty extends Slice {
+  override spend(): boolean {
+    return true
+  }
+}
+
+t.test(
+  'members that come and go, and indexes built anew, between two portions of routing cost nobody an entry',
+  async (t) => {
+    const random = seeded(7)
+    const wanted = [exact('a'), pattern('/b/:id'), pattern('*://*/(b|c)/*'), exact('*')]
+    const pick = () => wanted.filter(() => random() < 0.5)
+    const registry = new Registry({ shards: 2, matchCacheEntries: 5 })
+    const members: Witness[] = []
+    const join = (position: number) => {
+      const member = new Witness(interestIn(pick(), random() < 0.5 ? ['a'] : []), position)
+      registry.join(member, member.interest)
+      return member
+    }
+    const wrong: string[] = []
+    let position = 0
+    for (let round = 0; round < 60; round++) {
+      while (members.length < 12) members.push(join(position))
+      const entries = Array.from({ length: 3 }, () =>
+        entryAt(
+          ++position,
+          ['/b/1', ...['a', '/b/2'].filter(() => random() < 0.7)],
+          random() < 0.3,
+        ),
+      )
+      const expected = members.map((member) =>
+        entries.filter((entry) => finish(member.interest.covering(entry, new Slice()))),
+      )
+      const gone = new Set<Witness>()
+      const routing = registry.route(entries, new Hasty())
+      let step = routing.next()
+      const late: Witness[] = []
+      for (; step.done !== true; step = routing.next()) {
+        if (random() < 0.1) late.push(join(position))
+        if (random() < 0.02) registry.repair()
+        const leaving = random() < 0.05 ? members[Math.floor(random() * members.length)] : undefined
+        if (leaving === undefined) continue
+        registry.leave(leaving)
+        gone.add(leaving)
+      }
+      await deliver(step.value)
+      for (const [index, member] of members.entries()) {
+        const due = gone.has(member) ? [] : expected[index]?.map((entry) => entry.position)
+        if (due?.join() !== member.got.join())
+          wrong.push(`${round}: ${due?.join()}, ${member.got.join()}`)
+        member.got.length = 0
+      }
+      for (const member of late) if (member.got.length > 0) wrong.push(`${round}: twice`)
+      members.push(...late)
+      for (const member of gone) members.splice(members.indexOf(member), 1)
+      while (members.length > 12) registry.leave(members.pop() as Witness)
+      wrong.push(...registry.verify())
+    }
+    t.strictSame(wrong, [])
   },
 )
 
@@ -172,7 +239,7 @@ t.test('a cohort that was emptied behind the registry’s back is found and repa
   t.ok(faults.length > 0)
   t.strictSame(registry.verify(), [])
   t.match(registry.stats(), { members: 1, cohorts: 1, topics: 1 })
-  await deliver(registry.route([entryAt(1, ['a', 'b'])]))
+  await deliver(routed(registry, [entryAt(1, ['a', 'b'])]))
   t.strictSame([gone.got, stays.got], [[], [1]])
 })
 
@@ -181,7 +248,7 @@ t.test('a late joiner gets nothing twice', async (t) => {
   const registry = new Registry({ shards: 1, matchCacheEntries: 10 })
   const early = new Witness(interest)
   registry.join(early, interest)
-  const cohorts = registry.route([entryAt(1, ['a']), entryAt(2, ['a'])])
+  const cohorts = routed(registry, [entryAt(1, ['a']), entryAt(2, ['a'])])
   const late = new Witness(interest, 2)
   const midway = new Witness(interest, 2)
 
@@ -189,7 +256,7 @@ t.test('a late joiner gets nothing twice', async (t) => {
   early.onDeliver = () => registry.join(midway, interest)
   await deliver(cohorts)
   early.onDeliver = () => {}
-  await deliver(registry.route([entryAt(3, ['a'])]))
+  await deliver(routed(registry, [entryAt(3, ['a'])]))
 
   t.strictSame([early.got, late.got, midway.got], [[1, 2, 3], [3], [3]])
   t.strictSame(registry.verify(), [])
@@ -209,7 +276,7 @@ t.test('who leaves in the middle of a pass leaves a tombstone and skips nobody',
 
   if (first)
     first.onDeliver = () => [first, second, last].forEach((one) => one && registry.leave(one))
-  await deliver(registry.route([entryAt(1, ['a'])]))
+  await deliver(routed(registry, [entryAt(1, ['a'])]))
 
   t.strictSame(
     members.map((member) => member.got.length),
@@ -218,7 +285,7 @@ t.test('who leaves in the middle of a pass leaves a tombstone and skips nobody',
   t.equal(registry.size, 7)
   t.strictSame(registry.verify(), [])
   if (first) first.onDeliver = () => {}
-  await deliver(registry.route([entryAt(2, ['a'])]))
+  await deliver(routed(registry, [entryAt(2, ['a'])]))
   t.strictSame(
     members.slice(2, 9).map((member) => member.got),
     Array.from({ length: 7 }, () => [1, 2]),
@@ -236,8 +303,8 @@ t.test('a cohort that empties in its pass is gone afterwards, and may come back'
     registry.join(successor, interest)
   }
 
-  await deliver(registry.route([entryAt(1, ['a'])]))
-  await deliver(registry.route([entryAt(2, ['/x/1'])]))
+  await deliver(routed(registry, [entryAt(1, ['a'])]))
+  await deliver(routed(registry, [entryAt(2, ['/x/1'])]))
 
   t.strictSame([member.got, successor.got], [[1], [2]])
   t.strictSame(registry.verify(), [])
@@ -257,11 +324,11 @@ t.test('a member that throws costs nobody else an update, now or later', async (
   }
 
   const failures: [Member, string][] = []
-  await deliverAll(registry.route([entryAt(1, ['a'])]), turn, (member, error) => {
+  await deliverAll(routed(registry, [entryAt(1, ['a'])]), turn, (member, error) => {
     failures.push([member, String(error)])
     registry.leave(member)
   })
-  await deliver(registry.route([entryAt(2, ['a'])]))
+  await deliver(routed(registry, [entryAt(2, ['a'])]))
 
   t.equal(failures.length, 1)
   t.equal(failures[0]?.[0], bad)
@@ -293,7 +360,7 @@ t.test('15,000 members yield to the event loop', async (t) => {
     pauses.push(nowMs)
     return turn()
   }
-  await deliverAll(registry.route([entryAt(1, ['a'])]), pause, (_member, error) => {
+  await deliverAll(routed(registry, [entryAt(1, ['a'])]), pause, (_member, error) => {
     throw error
   })
 
@@ -313,7 +380,7 @@ t.test('100,000 exact topics cost a publish one look-up', async (t) => {
 
   const started = process.cpuUsage()
   for (let position = 1; position <= 1000; position++)
-    await deliver(registry.route([entryAt(position, [`t${position}`])]))
+    await deliver(routed(registry, [entryAt(position, [`t${position}`])]))
 
   const { user } = process.cpuUsage(started)
   t.ok(user < 2_000_000, `${user} µs; a scan would take a hundred times two seconds`)
@@ -340,7 +407,7 @@ t.test(
     for (const interest of interests) registry.join(new Keeper(interest), interest)
 
     t.equal(registry.stats().cohorts, 3)
-    await deliver(registry.route([entryAt(1, ['a']), entryAt(2, ['b'])]))
+    await deliver(routed(registry, [entryAt(1, ['a']), entryAt(2, ['b'])]))
     t.equal(batches.size, 1)
   },
 )

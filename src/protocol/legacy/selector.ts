@@ -32,7 +32,11 @@ function templated(pattern: string, template: UriTemplate): Matcher {
     base: '',
     urlPattern: undefined,
     prefix: template.prefix,
+    cost: template.cost,
     matches: (topic) => topic.value === pattern || template.test(topic.value),
+    *matching(topic, slice) {
+      return topic.value === pattern || (yield* template.testing(topic.value, slice))
+    },
   }
 }
 
@@ -46,6 +50,7 @@ function unpublishable(pattern: string): Matcher {
     base: '',
     urlPattern: undefined,
     prefix: undefined,
+    cost: 0,
     matches: (topic) => topic.value === pattern,
   }
 }

@@ -2,6 +2,7 @@ import { HubError } from '../errors.ts'
 import { CharacterSet, single } from '../url-pattern/characters.ts'
 import { type Code, makeCounted, makeOptional, maxBranches } from '../url-pattern/code.ts'
 import { Component } from '../url-pattern/component.ts'
+import type { Slice } from '../slice.ts'
 import { Program } from '../url-pattern/program.ts'
 import { type Expression, type Piece, parseTemplate } from './template-parts.ts'
 import { templateText } from './template-text.ts'
@@ -41,14 +42,28 @@ export class UriTemplate {
     return pieces === undefined ? undefined : new UriTemplate(pieces)
   }
 
+  /** Steps that it takes for one character, at most. */
+  get cost(): number {
+    return this.#whole.cost
+  }
+
   test(topic: string): boolean {
-    if (!topic.startsWith(this.prefix)) return false
+    const text = this.#textOf(topic)
+    return text !== undefined && this.#whole.matches(text)
+  }
+
+  /** The same in portions. */
+  *testing(topic: string, slice: Slice): Generator<undefined, boolean> {
+    const text = this.#textOf(topic)
+    return text !== undefined && (yield* this.#whole.matching(text, slice))
+  }
+
+  /** A topic as the program reads it; undefined when its literals rule it out. */
+  #textOf(topic: string): string | undefined {
+    if (!topic.startsWith(this.prefix)) return undefined
     const translated = templateText(topic)
-    return (
-      translated !== undefined &&
-      translated.beyond === this.#literals &&
-      this.#whole.matches(translated.text)
-    )
+    if (translated === undefined || translated.beyond !== this.#literals) return undefined
+    return this.#whole.canMatch(translated.text) ? translated.text : undefined
   }
 }
 

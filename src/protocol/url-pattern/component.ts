@@ -10,6 +10,7 @@ import {
   parsePatternString,
   type PatternOptions,
 } from './parts.ts'
+import type { Slice } from '../slice.ts'
 import { Program } from './program.ts'
 import { notAPattern } from './refusal.ts'
 import { type CharacterSets, checkProperties, compileRegexp } from './regexp.ts'
@@ -44,14 +45,37 @@ export class Component {
   }
 
   matches(text: string): boolean {
-    const { prefix, suffix, varying } = this
-    if (varying === undefined) return text === prefix
-    const end = text.length - suffix.length
-    if (end < prefix.length || !text.startsWith(prefix) || !text.endsWith(suffix)) return false
-    if (varying === 'anything') return true
+    if (!this.canMatch(text)) return false
+    const { varying, prefix, suffix } = this
+    if (varying === undefined || varying === 'anything') return true
     return varying.hasAssertions
       ? varying.matches(text, 0, text.length)
-      : varying.matches(text, prefix.length, end)
+      : varying.matches(text, prefix.length, text.length - suffix.length)
+  }
+
+  /** What a text that `canMatch` has to pass, in portions. */
+  *matching(text: string, slice: Slice): Generator<undefined, boolean> {
+    const { varying, prefix, suffix } = this
+    if (varying === undefined || varying === 'anything') return true
+    return varying.hasAssertions
+      ? yield* varying.matching(text, 0, text.length, slice)
+      : yield* varying.matching(text, prefix.length, text.length - suffix.length, slice)
+  }
+
+  /** False when the literal text at its ends rules a text out. */
+  canMatch(text: string): boolean {
+    const { prefix, suffix, varying } = this
+    if (varying === undefined) return text === prefix
+    return (
+      text.length >= prefix.length + suffix.length &&
+      text.startsWith(prefix) &&
+      text.endsWith(suffix)
+    )
+  }
+
+  /** Steps for one character, at most; none where literal text decides. */
+  get cost(): number {
+    return typeof this.varying === 'object' ? this.varying.cost : 0
   }
 
   /** The literal text that alone matches; undefined when there are others. */

@@ -1,6 +1,7 @@
 import { isWord } from './character-class.ts'
 import { asciiSize } from './characters.ts'
 import { type Assertion, type Code, maxInstructions } from './code.ts'
+import { type Slice } from '../slice.ts'
 import { addBits, type Layout, layOut } from './layout.ts'
 import { tooComplex } from './refusal.ts'
 
@@ -17,6 +18,8 @@ import { tooComplex } from './refusal.ts'
 export class Program {
   readonly instructions: number
   readonly branches: number
+  /** Steps that it takes for one character, at most. */
+  readonly cost: number
   /** True when the program asks what stands around a place: then it must see the whole text. */
   readonly hasAssertions: boolean
   readonly #layout: Layout
@@ -26,27 +29,49 @@ export class Program {
     this.#layout = layOut(code)
     this.instructions = code.length
     this.branches = this.#layout.branchCount
+    this.cost = this.#layout.words + this.branches
     this.hasAssertions = this.#layout.assertions.size > 0
   }
 
   /** True when the text between `from` and `to` matches as a whole. */
   matches(text: string, from: number, to: number): boolean {
-    const layout = this.#layout
-    let { waiting, moved } = scratch
-    waiting.fill(0, 0, layout.words)
-    waiting[0] = 1
-    let previous = outside
-    for (let at = from; at < to;) {
-      const next = text.codePointAt(at) ?? outside
-      if (layout.branchCount > 0) followBranches(layout, waiting, previous, next)
-      if (!step(layout, waiting, moved, next)) return false
-      ;[waiting, moved] = [moved, waiting]
-      previous = next
-      at += next > 0xffff ? 2 : 1
+    const { words } = this.#layout
+    scratch.waiting.fill(0, 0, words)
+    scratch.waiting[0] = 1
+    scratch.at = from
+    scratch.previous = outside
+    return read(this.#layout, scratch, text, to) && this.#accepts(scratch)
+  }
+
+  /** The same in portions: a long text may keep nobody waiting. */
+  *matching(text: string, from: number, to: number, slice: Slice): Generator<undefined, boolean> {
+    const run = newRun(this.#layout.words)
+    run.waiting[0] = 1
+    run.at = from
+    const portion = Math.max(1, Math.floor(stepsAtOnce / this.cost))
+    while (run.at < to) {
+      const end = Math.min(to, run.at + portion)
+      if (slice.spend((end - run.at) * this.cost)) yield
+      if (!read(this.#layout, run, text, end)) return false
     }
-    if (layout.branchCount > 0) followBranches(layout, waiting, previous, outside)
+    return this.#accepts(run)
+  }
+
+  #accepts({ waiting, previous }: Run): boolean {
+    if (this.branches > 0) followBranches(this.#layout, waiting, previous, outside)
     return contains(waiting, this.instructions)
   }
+}
+
+/** Steps of one portion: a few of them are a small part of a turn. */
+const stepsAtOnce = 16_384
+
+/** How far a program has read. */
+interface Run {
+  waiting: Int32Array
+  moved: Int32Array
+  at: number
+  previous: number
 }
 
 /** What stands before the first and behind the last character. */
@@ -54,10 +79,29 @@ const outside = -1
 
 const maxWords = (maxInstructions >>> 5) + 1
 
-/** Working memory of all programs: matching is synchronous, and one at a time. */
-const scratch = {
-  waiting: new Int32Array(maxWords),
-  moved: new Int32Array(maxWords),
+function newRun(words: number): Run {
+  return { waiting: new Int32Array(words), moved: new Int32Array(words), at: 0, previous: outside }
+}
+
+/** Working memory of all programs that read a text in one go: there is one at a time. */
+const scratch = newRun(maxWords)
+
+/** Reads on up to `to`; false when nothing is left that could match. */
+function read(layout: Layout, run: Run, text: string, to: number): boolean {
+  let { waiting, moved, at, previous } = run
+  while (at < to) {
+    const next = text.codePointAt(at) ?? outside
+    if (layout.branchCount > 0) followBranches(layout, waiting, previous, next)
+    if (!step(layout, waiting, moved, next)) return false
+    ;[waiting, moved] = [moved, waiting]
+    previous = next
+    at += next > 0xffff ? 2 : 1
+  }
+  run.waiting = waiting
+  run.moved = moved
+  run.at = at
+  run.previous = previous
+  return true
 }
 
 /** Moves what takes `character` one place on; false when nothing does. */

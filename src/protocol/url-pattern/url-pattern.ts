@@ -22,6 +22,7 @@ import type { ComponentName, UrlComponents } from './components.ts'
 import { parseConstructorString, type PatternStrings } from './constructor-string.ts'
 import { inheritFrom } from './inheritance.ts'
 import { notAPattern, tooComplex } from './refusal.ts'
+import type { Slice } from '../slice.ts'
 
 /**
  * What an index can know of a pattern without trying it: the literal text that any URL it matches
@@ -62,11 +63,17 @@ export interface PathShape {
  */
 export class UrlPattern {
   readonly literal: LiteralPrefix
+  /** Steps that it takes for one character, at most. */
+  readonly cost: number
   readonly #components: Components
+  /** Those that literal text does not decide. */
+  readonly #programs: readonly ComponentName[]
 
   private constructor(components: Components) {
     this.#components = components
     this.literal = literalOf(components)
+    this.#programs = componentNames.filter((name) => components[name].cost > 0)
+    this.cost = Math.max(0, ...this.#programs.map((name) => components[name].cost))
   }
 
   /**
@@ -101,32 +108,48 @@ export class UrlPattern {
   }
 
   /** False when a literal text rules the URL out: a few comparisons, where `test` runs the pattern. */
-  canMatch({ pathname, search }: UrlComponents): boolean {
-    const { pathname: path, search: query } = this.#components
+  canMatch(url: UrlComponents): boolean {
+    const components = this.#components
     return (
-      pathname.startsWith(path.prefix) &&
-      pathname.endsWith(path.suffix) &&
-      (query.literal === undefined || query.literal === search)
+      components.protocol.canMatch(url.protocol) &&
+      components.hostname.canMatch(url.hostname) &&
+      components.pathname.canMatch(url.pathname) &&
+      components.port.canMatch(url.port) &&
+      components.search.canMatch(url.search) &&
+      components.hash.canMatch(url.hash) &&
+      components.username.canMatch(url.username) &&
+      components.password.canMatch(url.password)
     )
   }
 
   /** True when the URL with these components matches. Never throws. */
   test(url: UrlComponents): boolean {
-    const components = this.#components
-    return (
-      components.protocol.matches(url.protocol) &&
-      components.hostname.matches(url.hostname) &&
-      components.pathname.matches(url.pathname) &&
-      components.port.matches(url.port) &&
-      components.search.matches(url.search) &&
-      components.hash.matches(url.hash) &&
-      components.username.matches(url.username) &&
-      components.password.matches(url.password)
-    )
+    if (!this.canMatch(url)) return false
+    for (const name of this.#programs) if (!this.#components[name].matches(url[name])) return false
+    return true
+  }
+
+  /** The same in portions. */
+  *testing(url: UrlComponents, slice: Slice): Generator<undefined, boolean> {
+    if (!this.canMatch(url)) return false
+    for (const name of this.#programs)
+      if (!(yield* this.#components[name].matching(url[name], slice))) return false
+    return true
   }
 }
 
 type Components = Readonly<Record<ComponentName, Component>>
+
+const componentNames = [
+  'protocol',
+  'hostname',
+  'pathname',
+  'port',
+  'search',
+  'hash',
+  'username',
+  'password',
+] as const satisfies readonly ComponentName[]
 
 /** The last steps before compilation: leave out separators and default ports. */
 function normalized(given: PatternStrings): Required<PatternStrings> {
