@@ -15,7 +15,7 @@ import { turns, until } from '../fixtures/until.ts'
 const isLong = process.env['CINNABAR_LONG'] === '1'
 const seed = Number(process.env['CINNABAR_SEED'] ?? 1)
 const wanted = Number(process.env['CINNABAR_REQUESTS'] ?? (isLong ? 50_000 : 2_000))
-const atOnce = 40
+const atOnce = isLong ? 200 : 40
 /** So often the listeners are looked at, in requests. */
 const lookEvery = 2_500
 
