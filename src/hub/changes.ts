@@ -13,8 +13,8 @@ export interface ChangesOptions<C> {
 /**
  * After an append the next one waits as long as that took, times `rest`, and whatever comes meanwhile shares
  * it: a storm of connections costs a few commits, and leaves the log to publishers most of the time.
- * Who comes alone waits for nobody. (With 8 instead of 2 the storm's answers came too late to make room
- * for the next of a client that keeps 512 requests open: `npm run bench -- presence`.)
+ * Who comes alone waits for nobody. Streams wait for their arrival, so the rest is short: a client that opens
+ * so many at once, and the next when one is answered, is slowed down by as much.
  */
 const rest = 2
 const mostRestMs = 200

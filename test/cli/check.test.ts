@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { open } from 'lmdb'
 import t, { type Test } from 'tap'
 import { LmdbLog } from '../../src/log/lmdb.ts'
 import { HubProcess, temporaryFolder } from '../fixtures/hub-process.ts'
@@ -132,6 +133,36 @@ t.test('compacting returns room to the disk, and keeps everything', async (t) =>
   t.ok(statSync(join(folder, 'data.mdb')).size < before / 2)
   t.notOk(readdirSync(folder).some((name) => name.startsWith('data.damaged')))
   t.equal((await idsIn(t, folder)).length, 100)
+})
+
+t.test('a store of a version that counted no owners is sound, and is opened', async (t) => {
+  const folder = await store(t, 3)
+  const root = open({ path: folder, noSubdir: false, maxDbs: 8 })
+  await root.openDB('owners', { dupSort: true, encoding: 'binary' }).drop()
+  await root.close()
+
+  const { code, stdout } = await run(t, ['check'], { env: on(folder) })
+
+  t.match(stdout, /^ok +history: 3 entries, 1 to 3; .* sound$/m)
+  t.equal(code, 0)
+  t.strictSame(await idsIn(t, folder), ['e1', 'e2', 'e3'])
+})
+
+t.test('a store that is written anew knows whose its idempotency keys are', async (t) => {
+  const folder = temporaryFolder(t)
+  const append = (log: LmdbLog, key: string) =>
+    log.append([], { once: { key, owner: 'a', fingerprint: 'f', windowMs: 600_000, most: 4 } })
+  const before = await LmdbLog.open(folder, unlimited)
+  await append(before, '1')
+  await append(before, '2')
+  await before.close()
+
+  t.match(await run(t, ['check', '--compact'], { env: on(folder) }), { code: 0 })
+
+  const after = await LmdbLog.open(folder, unlimited)
+  t.teardown(() => after.close())
+  await t.rejects(append(after, '3'), { code: 'unavailable', message: /of this publisher/ })
+  t.match(await append(after, '1'), { outcome: 'repeated' })
 })
 
 t.test('what cannot be a store is said, and what is none yet is fine', async (t) => {

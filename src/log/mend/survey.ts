@@ -5,6 +5,8 @@ import { type Visitor, walkTree } from './tree.ts'
 /** The tables of a store (`Store` in lmdb-store.ts). */
 export const tableNames = ['meta', 'entries', 'ids', 'once', 'expiries', 'owners', 'marks'] as const
 export type TableName = (typeof tableNames)[number]
+/** A store of an earlier version has it only once a hub has opened it again. */
+const youngest: TableName = 'owners'
 
 /**
  * A store's file and what stands in it, page by page.
@@ -126,7 +128,8 @@ export class Survey {
     })
     if (main.root === undefined) return // begun, and nothing was ever committed
     for (const name of tableNames)
-      if (!this.tables.has(name)) this.damage.push(`table ${name}: it is missing`)
+      if (!this.tables.has(name) && name !== youngest)
+        this.damage.push(`table ${name}: it is missing`)
   }
 
   #claim(page: number, count: number): boolean {
