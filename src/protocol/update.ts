@@ -54,7 +54,8 @@ function validateTopic(topic: string, hubUrl: string): void {
 
 function validateId(id: string): void {
   validateField('id', id)
-  if (id !== id.trim())
+  // An id of white space alone says no more than an empty one, and is taken as it is.
+  if (id !== id.trim() && id.trim() !== '')
     throw new HubError(
       'invalid_update',
       'an id must not begin or end with white space: it would be lost in a Last-Event-ID field',

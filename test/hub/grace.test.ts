@@ -118,6 +118,7 @@ t.test('a rolling update tells nobody who comes back to the other hub in time', 
   const live = [one]
   const origin = await inTurn(t, () => live.map((hub) => hub.origin))
   const watcher = open(t, two.origin, everything, 'watcher')
+  await until(() => watcher.events.length === 1)
   const stream = open(t, origin, 'match=chat', 'bob')
   await until(() => watcher.events.length === 2)
   const before = await listed(two.origin, '?sub=bob')
@@ -137,6 +138,7 @@ t.test('who does not come back ends, by the hub that is left', async (t) => {
   })
   const [one, two] = [await HubProcess.start(t, { env }), await HubProcess.start(t, { env })]
   const watcher = open(t, two.origin, everything, 'watcher')
+  await until(() => watcher.events.length === 1)
   const leaver = open(t, one.origin, 'match=chat', 'carol')
   await until(() => watcher.events.length === 2)
 
