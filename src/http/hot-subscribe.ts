@@ -1,6 +1,7 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import type { Identity } from '../auth/authenticator.ts'
 import type { Matcher } from '../protocol/matcher.ts'
+import { finish, Slice } from '../protocol/slice.ts'
 import { costOf, patternCostOf } from '../protocol/pattern-cost.ts'
 import { hubPath } from '../protocol/reserved.ts'
 import { Cors } from './cors.ts'
@@ -8,7 +9,7 @@ import { cursorLinesParameter, takesCursorLines } from './cursor-lines.ts'
 import { asHubError } from './errors.ts'
 import { askingForm, parseForm } from './form.ts'
 import type { HubUrlResolver } from './hub-urls.ts'
-import { parseMatchers } from './matchers.ts'
+import { parsingMatchers } from './matchers.ts'
 import { maySubscribe, type PluginOptions, securityHeaders } from './plugin.ts'
 import { acceptsStream } from './negotiation.ts'
 import { presentedBy } from './presented.ts'
@@ -45,6 +46,8 @@ function isUnusual(name: string): boolean {
 /** Queries that are remembered with what they ask for, and the longest of them, in characters. */
 const rememberedQueries = 64
 const longestQuery = 512
+/** Longer queries are left to the framework: their patterns are compiled in portions. */
+const longestTaken = 8_192
 
 interface Asking {
   readonly identity: Identity
@@ -172,6 +175,7 @@ export class HotSubscribe {
 
   /** What a query asks for; undefined when that is unusual, or wrong. */
   #wishOf(query: string, hubUrl: string): Wish | undefined {
+    if (query.length > longestTaken) return undefined
     const known = this.#asked.get(query)
     if (known?.hubUrl === hubUrl) return known.wish
     const wish = read(query, hubUrl, this.#options.maxPatternCostPerSubscriber)
@@ -197,7 +201,7 @@ function read(query: string, hubUrl: string, mostCost = 0): Wish | undefined {
     const form = parseForm(query, askingForm)
     if (form.fields.some(([name]) => isUnusual(name))) return undefined
     const asksForLines = form.get(cursorLinesParameter) === '1'
-    return { matchers: parseMatchers(form, hubUrl, { mostCost }), asksForLines }
+    return { matchers: finish(parsingMatchers(form, { hubUrl, mostCost }, new Slice())), asksForLines }
   } catch {
     return undefined // the framework's route says what is wrong
   }

@@ -2,17 +2,22 @@ import { HubError } from '../protocol/errors.ts'
 import { compileMatcher, type Matcher, type MatchType } from '../protocol/matcher.ts'
 import { requireCost } from '../protocol/pattern-cost.ts'
 import { compileSelector } from '../protocol/legacy/selector.ts'
+import type { Slice } from '../protocol/slice.ts'
 import type { Form } from './form.ts'
 
 /** Matchers that one subscription may have, of all types together (draft-08 § 1.2). */
 export const maxMatchers = 100
 
 export interface MatcherRules {
+  readonly hubUrl: string
   /** Protocol 0.x is spoken too. */
   readonly speaksLegacy?: boolean
   /** What all patterns may cost together; 0 for no limit. */
   readonly mostCost?: number
 }
+
+/** What compiling a pattern costs for each of its characters, in steps: 5 ms for the worst 4 KB we know. */
+const compileSteps = 300
 
 /** Parameter names and the matcher types they stand for, in the order subscriptions are numbered. */
 const parameters: readonly (readonly [name: string, type: MatchType])[] = [
@@ -22,18 +27,18 @@ const parameters: readonly (readonly [name: string, type: MatchType])[] = [
 ]
 
 /**
- * Reads the matchers of a subscription.
+ * Reads the matchers of a subscription, in portions.
  *
  * Names are case-sensitive, and everything else that begins like `match`, in any case, is reserved for
  * later versions of the protocol. `topic` is a selector of 0.x, and comes behind them.
  *
  * @throws HubError `invalid_matcher`
  */
-export function parseMatchers(
+export function* parsingMatchers(
   form: Form,
-  hubUrl: string,
-  { speaksLegacy = false, mostCost = 0 }: MatcherRules = {},
-): Matcher[] {
+  { hubUrl, speaksLegacy = false, mostCost = 0 }: MatcherRules,
+  slice: Slice,
+): Generator<undefined, readonly Matcher[]> {
   for (const [name] of form.fields) refuseReserved(name, speaksLegacy)
   const wanted = parameters.flatMap(([name, type]) =>
     form.getAll(name).map((pattern) => ({ type, pattern })),
@@ -58,8 +63,14 @@ export function parseMatchers(
     matchers.push(matcher)
     requireCost((cost += matcher.cost), mostCost) // before the next one is compiled
   }
-  for (const { type, pattern } of wanted) add(compileMatcher(type, pattern, hubUrl))
-  if (speaksLegacy) for (const selector of form.getAll('topic')) add(compileSelector(selector))
+  for (const { type, pattern } of wanted) {
+    if (type !== 'exact' && slice.spend(pattern.length * compileSteps)) yield
+    add(compileMatcher(type, pattern, hubUrl))
+  }
+  for (const selector of speaksLegacy ? form.getAll('topic') : []) {
+    if (slice.spend(selector.length * compileSteps)) yield
+    add(compileSelector(selector))
+  }
   return matchers
 }
 

@@ -10,7 +10,7 @@ import { type CursorLines, cursorLinesParameter, takesCursorLines } from './curs
 import { askingForm, type Form, parseForm } from './form.ts'
 import type { Wire } from '../registry/outbox.ts'
 import { hasSelectorsOnly, isLegacyRequest, queryOf, setLegacyCursor } from './legacy.ts'
-import { parseMatchers } from './matchers.ts'
+import { parsingMatchers } from './matchers.ts'
 import { requireForm, requireStream } from './negotiation.ts'
 import { isQueued, itsTurn } from './pipeline.ts'
 import { type Head, openWire } from './wire.ts'
@@ -58,7 +58,9 @@ export async function subscribe(
   const form = query.with(body)
   const isLegacy = speaksLegacy && isLegacyRequest(identity.protocol, hasSelectorsOnly(form))
   if (!isLegacy) requireForm(request, reply)
-  const matchers = parseMatchers(form, hubUrl, { speaksLegacy, mostCost })
+  const rules = { hubUrl, speaksLegacy, mostCost }
+  const owner = address ?? identity.tokenHash ?? ''
+  const matchers = await hub.patternWork.run(owner, (slice) => parsingMatchers(form, rules, slice))
   requireCost(costOf(matchers) + identity.grants.extraCost, mostCost)
   if (!isLegacy) requireStream(request)
   if (isQueued(reply.raw)) await itsTurn(reply.raw)

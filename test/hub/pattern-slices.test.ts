@@ -131,3 +131,19 @@ t.test('pieces of work take turns by owner, and one that takes too much is refus
   t.equal(await work.run('a', portions(8), 800_000, tooLong), 8, 'at the limit')
   t.equal(work.waiting, 0)
 })
+
+t.test('the event loop turns while the patterns of a stream are compiled', async (t) => {
+  const hub = await startHub(t)
+  const names = Array.from({ length: 45 }, (_, n) => `https://${'{é}'.repeat(900)}${n}/`)
+  const body = names.map((one) => `match_urlpattern=${encodeURIComponent(one)}`).join('&')
+
+  let waited = 0
+  const opening = hub.subscribe('', { method: 'QUERY', body })
+  await turnsUntil(() => {
+    if (hub.hub.patternWork.waiting > 0) waited++
+    return hub.hub.subscriberCount === 1
+  })
+
+  t.equal((await opening).head.status, 200)
+  t.ok(waited > 10, `${waited} turns`)
+})
