@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { wwwAuthenticate } from '../auth/challenge.ts'
 import { errors, HubError } from '../protocol/errors.ts'
-import { legacyRefusal } from './legacy.ts'
+import { legacyRefusal } from './request/legacy.ts'
 
 /** Bytes that the body of a QUERY may have, unless `max_request_body_size` says less. */
 export const maxQueryBytes = 512 * 1024

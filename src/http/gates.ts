@@ -3,7 +3,7 @@ import type { Authenticator, Identity, Presented } from '../auth/authenticator.t
 import type { Hub } from '../hub/hub.ts'
 import { HubError } from '../protocol/errors.ts'
 import { hubPath } from '../protocol/reserved.ts'
-import type { RateKeeper } from './publish-rates.ts'
+import type { RateKeeper } from '../hub/limits/publish-rate.ts'
 
 type Done = (error?: Error) => void
 type Gate = (request: FastifyRequest, reply: FastifyReply, done: Done) => void

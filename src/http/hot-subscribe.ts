@@ -4,18 +4,18 @@ import type { Matcher } from '../protocol/matcher.ts'
 import { finish, Slice } from '../protocol/slice.ts'
 import { costOf, patternCostOf } from '../protocol/pattern-cost.ts'
 import { hubPath } from '../protocol/reserved.ts'
-import { Cors } from './cors.ts'
-import { cursorLinesParameter, takesCursorLines } from './cursor-lines.ts'
+import { Cors } from './request/cors.ts'
+import { cursorLinesParameter, takesCursorLines } from './subscribe/cursor-lines.ts'
 import { asHubError } from './errors.ts'
-import { askingForm, parseForm } from './form.ts'
-import type { HubUrlResolver } from './hub-urls.ts'
-import { parsingMatchers } from './matchers.ts'
+import { askingForm, parseForm } from './request/form.ts'
+import type { HubUrlResolver } from './request/hub-urls.ts'
+import { parsingMatchers } from './subscribe/matchers.ts'
 import { maySubscribe, type PluginOptions, securityHeaders } from './plugin.ts'
-import { acceptsStream } from './negotiation.ts'
-import { presentedBy } from './presented.ts'
-import { isCursorParameter, open, streamHeaders, takeOver } from './subscribe.ts'
+import { acceptsStream } from './request/negotiation.ts'
+import { presentedBy } from './request/credentials.ts'
+import { isCursorParameter, open, streamHeaders, takeOver } from './subscribe/subscribe.ts'
 import { harmless, isUsual } from './usual.ts'
-import type { Head } from './wire.ts'
+import type { Head } from './connection/wire.ts'
 
 const start = `${hubPath}?`
 
@@ -201,7 +201,10 @@ function read(query: string, hubUrl: string, mostCost = 0): Wish | undefined {
     const form = parseForm(query, askingForm)
     if (form.fields.some(([name]) => isUnusual(name))) return undefined
     const asksForLines = form.get(cursorLinesParameter) === '1'
-    return { matchers: finish(parsingMatchers(form, { hubUrl, mostCost }, new Slice())), asksForLines }
+    return {
+      matchers: finish(parsingMatchers(form, { hubUrl, mostCost }, new Slice())),
+      asksForLines,
+    }
   } catch {
     return undefined // the framework's route says what is wrong
   }

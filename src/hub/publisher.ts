@@ -5,8 +5,8 @@ import type { Slice } from '../protocol/slice.ts'
 import { frameBytesAtMost } from '../protocol/sse.ts'
 import { Topic } from '../protocol/topic.ts'
 import { type Update, type UpdateDraft, validateUpdate } from '../protocol/update.ts'
-import { newId, newSeed, seededId } from './id.ts'
-import { type PatternWork, takesTooLong, type Work } from './pattern-work.ts'
+import { newId, newSeed, seededId } from './ids.ts'
+import { type PatternWork, takesTooLong, type Work } from './dispatch/pattern-work.ts'
 
 export interface PublisherOptions {
   /** Bytes that one update may take on the wire; 0 for no limit. */

@@ -5,7 +5,7 @@ const stride = 16_384
  * One's share of a turn of the event loop. Whoever tries strangers' patterns counts here what that
  * costs, and lets others go first when the share is used up.
  *
- * A step is what the dearest instruction of a pattern costs for one character: 4 ns (bench/pattern-dos.ts).
+ * A step is what the dearest instruction of a pattern costs for one character: 4 ns (bench/micro/pattern-dos.ts).
  */
 export class Slice {
   /** All steps so far, of all shares. */

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { options, variableOf } from '../../src/config/options.ts'
+import { options, variableOf } from '../../src/config/options/table.ts'
 import { HubProcess } from '../fixtures/hub-process.ts'
 import { repositoryFile, without } from '../fixtures/proxy.ts'
 
