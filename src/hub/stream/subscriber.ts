@@ -86,6 +86,7 @@ export class Subscriber implements Member, Refillable, Spoke {
   /** The peer was seen taking bytes while others were pending: it reads, slowly. */
   isSlowReader = false
   isQueuedForReplay = false
+  closedAs: CloseReason | undefined
   /** It was told that entries before this replay, or in it, are missing; or it asked for what is left. */
   knowsOfGap = false
 
@@ -187,6 +188,7 @@ export class Subscriber implements Member, Refillable, Spoke {
   close(reason: CloseReason): void {
     if (this.state === 'closed') return
     this.state = 'closed'
+    this.closedAs = reason
     this.#outbox.close(endings.has(reason))
     this.#host.ended(this, reason)
   }
