@@ -7,7 +7,7 @@ const lines = readFileSync(new URL('test/behaviours.md', root), 'utf8')
   .split('\n')
   .map((line) => line.replaceAll(/ *\| */g, ' | ').trim())
 
-/** `| 12 | test/http/subscribe.test.ts | private updates are filtered by grant |` for each number in a title. */
+/** `| 12 | test/http/subscribe/subscribe.test.ts | private updates are filtered by grant |` for each number in a title. */
 function rowsOfTests(): string[] {
   const files = readdirSync(new URL('test/', root), { recursive: true, encoding: 'utf8' })
   return files

@@ -1,4 +1,4 @@
-import type { RedisOptions } from '../log/redis.ts'
+import type { RedisOptions } from '../log/redis/redis-log.ts'
 import type { Logger } from 'pino'
 
 /** A Redis that is away fails several times a second; the log says so at most this often. */

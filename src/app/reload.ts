@@ -1,5 +1,5 @@
 import type { Loaded } from '../config/load.ts'
-import { type OptionName, optionNames } from '../config/options.ts'
+import { type OptionName, optionNames } from '../config/options/table.ts'
 import type { Settings } from '../config/settings.ts'
 import type { Assembly } from './assemble.ts'
 

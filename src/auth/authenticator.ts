@@ -9,12 +9,12 @@ import {
   readToken,
   type Role,
 } from './credentials.ts'
-import { Keyring, type KeySetState, type KeySourceEvent } from './keyring.ts'
-import { OriginList } from './origin.ts'
-import { type Protocol, protocolOf } from './protocol.ts'
+import { Keyring, type KeySetState, type KeySourceEvent } from './keys/keyring.ts'
+import { OriginList } from '../net/origin-list.ts'
+import { type Protocol, protocolOf } from './token/protocol-version.ts'
 import { missingToken, type RefusalCause } from './refusal.ts'
-import { TokenCache } from './token-cache.ts'
-import { type Identity, type Purpose, Verifier } from './verifier.ts'
+import { TokenCache } from './token/cache.ts'
+import { type Identity, type Purpose, Verifier } from './token/verifier.ts'
 
 export type { Identity, KeySourceEvent, Presented, Protocol, RefusalCause, Role }
 

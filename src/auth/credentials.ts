@@ -1,5 +1,5 @@
-import type { OriginList } from './origin.ts'
-import { protocolOf } from './protocol.ts'
+import type { OriginList } from '../net/origin-list.ts'
+import { protocolOf } from './token/protocol-version.ts'
 import { invalidCredentials, invalidToken } from './refusal.ts'
 
 export type Role = 'publisher' | 'subscriber'

@@ -1,5 +1,5 @@
-import { type FlagKind, type Flags, readFlags } from '../config/flags.ts'
-import { boolean, type Parser } from '../config/parse.ts'
+import { type FlagKind, type Flags, readFlags } from '../config/sources/flags.ts'
+import { boolean, type Parser } from '../config/options/parsers.ts'
 import { problem, quote } from '../config/problem.ts'
 
 /** A command called in a way it does not understand: exit code 2. One line per problem. */

@@ -1,4 +1,4 @@
-import type { Parser } from '../config/parse.ts'
+import type { Parser } from '../config/options/parsers.ts'
 import type { Settings } from '../config/settings.ts'
 import { hubPath } from '../protocol/reserved.ts'
 

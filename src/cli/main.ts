@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs'
-import { didYouMean } from '../config/nearest.ts'
+import { didYouMean } from '../config/sources/did-you-mean.ts'
 import { ConfigError } from '../config/problem.ts'
 import { UsageError } from './arguments.ts'
 import { endQuietlyWithReader } from './output.ts'
@@ -16,32 +16,32 @@ const commands: Readonly<Record<string, Command>> = {
   serve: {
     summary: 'runs the hub',
     help: async () => (await import('../config/help.ts')).serveHelp(),
-    run: async (argv) => (await import('./serve.ts')).serve(argv),
+    run: async (argv) => (await import('./serve/serve.ts')).serve(argv),
   },
   token: {
     summary: 'prints a signed token',
-    help: async () => (await import('./token.ts')).tokenHelp,
-    run: async (argv) => (await import('./token.ts')).token(argv),
+    help: async () => (await import('./commands/token.ts')).tokenHelp,
+    run: async (argv) => (await import('./commands/token.ts')).token(argv),
   },
   publish: {
     summary: 'publishes an update and prints its id',
-    help: async () => (await import('./publish.ts')).publishHelp,
-    run: async (argv) => (await import('./publish.ts')).publish(argv),
+    help: async () => (await import('./commands/publish.ts')).publishHelp,
+    run: async (argv) => (await import('./commands/publish.ts')).publish(argv),
   },
   subscribe: {
     summary: 'prints events as they come, and resumes by itself',
-    help: async () => (await import('./subscribe.ts')).subscribeHelp,
-    run: async (argv) => (await import('./subscribe.ts')).subscribe(argv),
+    help: async () => (await import('./commands/subscribe.ts')).subscribeHelp,
+    run: async (argv) => (await import('./commands/subscribe.ts')).subscribe(argv),
   },
   check: {
     summary: 'checks configuration, history and machine, and repairs',
-    help: async () => (await import('./check.ts')).checkHelp,
-    run: async (argv) => (await import('./check.ts')).check(argv),
+    help: async () => (await import('./commands/check.ts')).checkHelp,
+    run: async (argv) => (await import('./commands/check.ts')).check(argv),
   },
   kick: {
     summary: 'closes streams of a subject, or the one with a subscription',
-    help: async () => (await import('./kick.ts')).kickHelp,
-    run: async (argv) => (await import('./kick.ts')).kick(argv),
+    help: async () => (await import('./commands/kick.ts')).kickHelp,
+    run: async (argv) => (await import('./commands/kick.ts')).kick(argv),
   },
 }
 

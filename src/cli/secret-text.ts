@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import type { Parser } from '../config/parse.ts'
+import type { Parser } from '../config/options/parsers.ts'
 
 /** A text given literally, as `@FILE`, or as `@-` on stdin; one line end after it is dropped. */
 export const secretText: Parser<string> = (text) => {

@@ -1,5 +1,5 @@
-import type { Option } from './option.ts'
-import { flagOf, optionNames, options, variableOf } from './options.ts'
+import type { Option } from './options/kinds.ts'
+import { flagOf, optionNames, options, variableOf } from './options/table.ts'
 
 const notation = `Durations: 500ms 5s 1m 1d 0 (1m30s); sizes: 512KB (of 1000) 1MiB (of 1024);
 counts: 100000 1e5; switches: 1 or 0; lists: separated by spaces or commas.`

@@ -1,15 +1,15 @@
-import { readFileIssuers } from './issuers.ts'
-import { keyOptions, type Keyring, readKeyring } from './keyring.ts'
-import type { OptionName, Values } from './options.ts'
+import { readFileIssuers } from './keys/issuers-file.ts'
+import { keyOptions, type Keyring, readKeyring } from './keys/trusted-keys.ts'
+import type { OptionName, Values } from './options/table.ts'
 import { ConfigError } from './problem.ts'
 import { keyRule, rules, startRules } from './rules.ts'
 import type { Settings } from './settings.ts'
-import { type Readings, readSources, type Sources } from './sources.ts'
+import { type Readings, readSources, type Sources } from './sources/sources.ts'
 import { readValues } from './values.ts'
 import { warningsAbout } from './warnings.ts'
 
 export { ConfigError } from './problem.ts'
-export type { Sources } from './sources.ts'
+export type { Sources } from './sources/sources.ts'
 
 export interface Loaded {
   readonly settings: Settings

@@ -1,6 +1,6 @@
-import { isLoopbackHost } from './loopback.ts'
-import { hasKey } from './keyring.ts'
-import type { OptionName } from './options.ts'
+import { isLoopbackHost } from '../net/loopback.ts'
+import { hasKey } from './keys/trusted-keys.ts'
+import type { OptionName } from './options/table.ts'
 import { problem } from './problem.ts'
 import type { Settings } from './settings.ts'
 

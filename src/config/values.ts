@@ -1,7 +1,7 @@
-import type { Option } from './option.ts'
-import { type OptionName, optionNames, options, type Values } from './options.ts'
+import type { Option } from './options/kinds.ts'
+import { type OptionName, optionNames, options, type Values } from './options/table.ts'
 import { conceal, problem, quote } from './problem.ts'
-import type { Given, Readings } from './sources.ts'
+import type { Given, Readings } from './sources/sources.ts'
 
 /** Every option's value. Those whose text broke a rule have their default, and are named in `failed`. */
 export interface ReadValues {

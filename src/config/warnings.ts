@@ -1,4 +1,4 @@
-import { isLoopbackHost } from './loopback.ts'
+import { isLoopbackHost } from '../net/loopback.ts'
 import type { Settings } from './settings.ts'
 
 /** What is allowed, but probably not meant. */

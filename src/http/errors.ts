@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { wwwAuthenticate } from '../auth/challenge.ts'
 import { errors, HubError } from '../protocol/errors.ts'
-import { legacyRefusal } from './legacy.ts'
+import { legacyRefusal } from './request/legacy.ts'
 
 /** Seconds after which a client may try again when the hub cannot serve it now. */
 const retryAfterSeconds = 5

@@ -2,7 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Authenticator, Presented } from '../auth/authenticator.ts'
 import type { Hub } from '../hub/hub.ts'
 import { HubError } from '../protocol/errors.ts'
-import type { RateKeeper } from './publish-rates.ts'
+import type { RateKeeper } from '../hub/limits/publish-rate.ts'
 
 type Done = (error?: Error) => void
 type Gate = (request: FastifyRequest, reply: FastifyReply, done: Done) => void

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import type { FastifyInstance } from 'fastify'
 import { hubPath } from '../protocol/reserved.ts'
-import { type HubUrlResolver, misdirected } from './hub-urls.ts'
+import { type HubUrlResolver, misdirected } from './request/hub-urls.ts'
 
 /** What the debugger page is told about the hub. */
 export interface PageOptions {

@@ -3,26 +3,26 @@ import type { Authenticator, Identity } from '../auth/authenticator.ts'
 import type { Hub } from '../hub/hub.ts'
 import { HubError } from '../protocol/errors.ts'
 import { hubPath } from '../protocol/reserved.ts'
-import { Cors, type CorsOptions } from './cors.ts'
+import { Cors, type CorsOptions } from './request/cors.ts'
 import { asHubError, sendError } from './errors.ts'
-import type { FileLimit } from './file-limit.ts'
+import type { FileLimit } from './connection/connection-limit.ts'
 import {
   type HubUrlOptions,
   HubUrlResolver,
   type HubUrls,
   metadataPath,
   misdirected,
-} from './hub-urls.ts'
-import { isLegacyRequest } from './legacy.ts'
-import { legacySubscriptions } from './legacy-subscriptions.ts'
-import { metadataDocument } from './metadata.ts'
-import type { RequestKind } from './metrics.ts'
+} from './request/hub-urls.ts'
+import { isLegacyRequest } from './request/legacy.ts'
+import { legacySubscriptions } from './subscriptions/legacy-list.ts'
+import { metadataDocument } from './resource-metadata.ts'
+import type { RequestKind } from './metrics/metrics.ts'
 import { gatesOf } from './gates.ts'
-import { linesOf, presentedBy } from './presented.ts'
-import { publish } from './publish.ts'
-import type { RateKeeper } from './publish-rates.ts'
-import { subscribe } from './subscribe.ts'
-import { subscriptions } from './subscriptions.ts'
+import { linesOf, presentedBy } from './request/credentials.ts'
+import { publish } from './publish/publish.ts'
+import type { RateKeeper } from '../hub/limits/publish-rate.ts'
+import { subscribe } from './subscribe/subscribe.ts'
+import { subscriptions } from './subscriptions/list.ts'
 import { subscriptionsPath } from '../protocol/subscription.ts'
 
 export interface PluginOptions extends HubUrlOptions, CorsOptions {

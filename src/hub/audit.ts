@@ -1,6 +1,6 @@
 import type { Registry } from '../registry/registry.ts'
 import type { HubObserver } from './observer.ts'
-import type { Subscriber } from './subscriber.ts'
+import type { Subscriber } from './stream/subscriber.ts'
 
 /** How often the registry is checked in both directions: 4 ms of work for 15,000 subscribers. */
 const everyMs = 60_000

@@ -1,4 +1,4 @@
-import type { CloseReason, Subscriber } from './subscriber.ts'
+import type { CloseReason, Subscriber } from './stream/subscriber.ts'
 
 /**
  * What the hub tells about itself. Metrics and logs listen; the hub waits for nobody.

@@ -2,9 +2,9 @@ import type { Log } from '../log/log.ts'
 import type { Grants } from '../protocol/grants.ts'
 import type { Matcher } from '../protocol/matcher.ts'
 import type { TellSubscription } from '../protocol/subscription.ts'
-import type { Start } from './cursors.ts'
+import type { Start } from './stream/cursors.ts'
 import type { HubObserver } from './observer.ts'
-import type { SeatKeeper, SeatLimits } from './seats.ts'
+import type { SeatKeeper, SeatLimits } from './limits/stream-limits.ts'
 
 /** Durations in milliseconds, sizes in bytes; 0 means none or no limit. */
 export interface HubOptions extends SeatLimits {

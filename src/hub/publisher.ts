@@ -4,7 +4,7 @@ import type { Grants } from '../protocol/grants.ts'
 import { frameBytesAtMost } from '../protocol/sse.ts'
 import { Topic } from '../protocol/topic.ts'
 import { type Update, type UpdateDraft, validateUpdate } from '../protocol/update.ts'
-import { newId, newSeed, seededId } from './id.ts'
+import { newId, newSeed, seededId } from './ids.ts'
 
 export interface PublisherOptions {
   /** Bytes that one update may take on the wire; 0 for no limit. */

@@ -13,7 +13,7 @@ interface Block {
 /**
  * Decoded entries by position, bounded in bytes; the blocks that nobody asked for longest go first.
  *
- * A look-up is a map of blocks and an index (9 ns in order, bench/log-record.ts), so a reader of the newest entries and readers
+ * A look-up is a map of blocks and an index (9 ns in order, bench/micro/log-record.ts), so a reader of the newest entries and readers
  * near each other share what one of them decoded.
  */
 export class EntryCache {

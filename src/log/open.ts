@@ -1,10 +1,10 @@
 import { getHeapStatistics } from 'node:v8'
 import type { Log, Retention } from './log.ts'
-import type { LmdbOptions } from './lmdb.ts'
-import { MemoryLog } from './memory.ts'
-import { preparePlace } from './place.ts'
-import type { RedisOptions } from './redis.ts'
-import { isRedisUrl } from './redis-url.ts'
+import type { LmdbOptions } from './lmdb/lmdb-log.ts'
+import { MemoryLog } from './memory/memory-log.ts'
+import { preparePlace } from './lmdb/directory.ts'
+import type { RedisOptions } from './redis/redis-log.ts'
+import { isRedisUrl } from './redis/url.ts'
 
 /**
  * Looks whether a history can be opened without harm, as `openLog` does before it opens it; once for
@@ -14,7 +14,7 @@ import { isRedisUrl } from './redis-url.ts'
  */
 export async function probeLog(transportUrl: string): Promise<void> {
   if (!transportUrl.startsWith('lmdb:')) return
-  const { probeStore } = await import('./lmdb-probe.ts')
+  const { probeStore } = await import('./lmdb/probe.ts')
   const directory = transportUrl.slice('lmdb:'.length)
   preparePlace(directory)
   await probeStore(directory)
@@ -32,11 +32,11 @@ export async function openLog(
 ): Promise<Log> {
   if (transportUrl.startsWith('memory:')) return new MemoryLog(withinHeap(retention))
   if (transportUrl.startsWith('lmdb:')) {
-    const { LmdbLog } = await import('./lmdb.ts') // its binary is only loaded where it is used
+    const { LmdbLog } = await import('./lmdb/lmdb-log.ts') // its binary is only loaded where it is used
     return LmdbLog.open(transportUrl.slice('lmdb:'.length), retention, options)
   }
   if (isRedisUrl(transportUrl)) {
-    const { RedisLog } = await import('./redis.ts')
+    const { RedisLog } = await import('./redis/redis-log.ts')
     return RedisLog.open(transportUrl, retention, options)
   }
   throw new Error(

@@ -15,7 +15,7 @@ import type { Entry, EntryKind } from './log.ts'
  * Flags: 1 private, 2 presence, 4 control, 128 lost. The checksum is seeded with the position, so that a record found under another's key is corrupt
  * too. By hand because it is the hot path: an update of 64 bytes takes 0.64 µs to
  * write and 0.68 µs to read with its checksum, where JSON without one takes 1.3 µs and 1.0 µs, and
- * 157 bytes instead of 242 (bench/log-record.ts).
+ * 157 bytes instead of 242 (bench/micro/log-record.ts).
  */
 const formatVersion = 1
 const checkedFrom = 5

@@ -1,4 +1,4 @@
-import { parseComponents, type UrlComponents } from './url-pattern/components.ts'
+import { parseComponents, type UrlComponents } from './url-pattern/url-components.ts'
 
 /**
  * A topic of an update, with its URL parsed at most once per base, however many patterns look at it.

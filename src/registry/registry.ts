@@ -4,7 +4,7 @@ import { Topic } from '../protocol/topic.ts'
 import { Turn } from './batch.ts'
 import type { Cohort, Member } from './cohort.ts'
 import type { Interest } from './interest.ts'
-import type { MatchCache } from './pattern-index.ts'
+import type { MatchCache } from './index/patterns.ts'
 import { Shard } from './shard.ts'
 
 export interface RegistryOptions {

@@ -4,8 +4,8 @@ import type { Topic } from '../protocol/topic.ts'
 import type { Turn } from './batch.ts'
 import { Cohort } from './cohort.ts'
 import type { Interest } from './interest.ts'
-import { type MatchCache, PatternIndex } from './pattern-index.ts'
-import { TopicIndex } from './topic-index.ts'
+import { type MatchCache, PatternIndex } from './index/patterns.ts'
+import { TopicIndex } from './index/topics.ts'
 
 /**
  * A part of the cohorts, with the indexes derived from it.

@@ -1,8 +1,8 @@
 import t from 'tap'
 import { serveHelp } from '../../src/config/help.ts'
-import { worstCaseMemory } from '../../src/config/memory.ts'
-import { didYouMean } from '../../src/config/nearest.ts'
-import { flagOf, optionNames, options, variableOf } from '../../src/config/options.ts'
+import { worstCaseMemory } from '../../src/config/worst-case-memory.ts'
+import { didYouMean } from '../../src/config/sources/did-you-mean.ts'
+import { flagOf, optionNames, options, variableOf } from '../../src/config/options/table.ts'
 import { load, minimal } from './sources.ts'
 
 t.test('the help tells flag, variable, default and sentence of every option', async (t) => {

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { ConfigError, loadClientSettings } from '../../src/config/load.ts'
-import { optionNames } from '../../src/config/options.ts'
+import { optionNames } from '../../src/config/options/table.ts'
 import { load, minimal, problemsOf } from './sources.ts'
 
 t.test('without more than keys, every option has the default of the documentation', async (t) => {

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
-import { options, variableOf } from '../../src/config/options.ts'
+import { options, variableOf } from '../../src/config/options/table.ts'
 import { repositoryFile, without } from '../fixtures/proxy.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))

@@ -2,7 +2,7 @@ import t from 'tap'
 import { createServer, request, type IncomingHttpHeaders } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { HotPublish } from '../../src/http/hot-publish.ts'
-import { HubUrlResolver } from '../../src/http/hub-urls.ts'
+import { HubUrlResolver } from '../../src/http/request/hub-urls.ts'
 import { startHub, type TestHub } from '../fixtures/hub.ts'
 import { until } from '../fixtures/until.ts'
 

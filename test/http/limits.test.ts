@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import t from 'tap'
-import { PublishRates } from '../../src/http/publish-rates.ts'
+import { PublishRates } from '../../src/hub/limits/publish-rate.ts'
 import { limitNames } from '../../src/protocol/limits.ts'
 import { formOf, formType } from '../fixtures/http.ts'
 import { startHub, type TestHub } from '../fixtures/hub.ts'

@@ -1,8 +1,13 @@
 import { HubError } from '../errors.ts'
-import { CharacterSet, single } from '../url-pattern/characters.ts'
-import { type Code, makeCounted, makeOptional, maxBranches } from '../url-pattern/code.ts'
-import { Component } from '../url-pattern/component.ts'
-import { Program } from '../url-pattern/program.ts'
+import { CharacterSet, single } from '../url-pattern/match/character-set.ts'
+import {
+  type Code,
+  makeCounted,
+  makeOptional,
+  maxBranches,
+} from '../url-pattern/match/instructions.ts'
+import { Component } from '../url-pattern/component-pattern.ts'
+import { Program } from '../url-pattern/match/bit-nfa.ts'
 import { type Expression, type Piece, parseTemplate } from './template-parts.ts'
 import { templateText } from './template-text.ts'
 

@@ -1,4 +1,4 @@
-import { notAPattern } from './refusal.ts'
+import { notAPattern } from './errors.ts'
 
 /**
  * The encoding callbacks of the standard (URL Pattern § 3.1): literal text of a pattern, in the form

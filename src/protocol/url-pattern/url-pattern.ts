@@ -11,17 +11,17 @@ import {
   canonicalUsername,
   isDefaultPort,
 } from './canonical.ts'
-import { maxBranches, maxInstructions } from './code.ts'
+import { maxBranches, maxInstructions } from './match/instructions.ts'
 import {
   type Component,
   compileComponent,
   compileProtocol,
   matchesSpecialScheme,
-} from './component.ts'
-import type { ComponentName, UrlComponents } from './components.ts'
-import { parseConstructorString, type PatternStrings } from './constructor-string.ts'
-import { inheritFrom } from './inheritance.ts'
-import { notAPattern, tooComplex } from './refusal.ts'
+} from './component-pattern.ts'
+import type { ComponentName, UrlComponents } from './url-components.ts'
+import { parseConstructorString, type PatternStrings } from './parse/constructor-string.ts'
+import { inheritFrom } from './parse/base-url.ts'
+import { notAPattern, tooComplex } from './errors.ts'
 
 /**
  * What an index can know of a pattern without trying it: the literal text that any URL it matches

@@ -1,10 +1,10 @@
 import t from 'tap'
-import { parseComponents } from '../../../src/protocol/url-pattern/components.ts'
+import { parseComponents } from '../../../src/protocol/url-pattern/url-components.ts'
 import { UrlPattern } from '../../../src/protocol/url-pattern/url-pattern.ts'
 import { evil, hardToCompile } from './evil.ts'
 
 /**
- * Bounds are twenty times and more what bench/pattern-dos.ts measures, for slow machines; it is the
+ * Bounds are twenty times and more what bench/micro/pattern-dos.ts measures, for slow machines; it is the
  * processor's time, because a busy machine lets everybody wait.
  * A backtracking engine needs 33 s for the first pattern and the age of the universe for most others.
  */

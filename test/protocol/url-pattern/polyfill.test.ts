@@ -1,6 +1,6 @@
 import t from 'tap'
 import { URLPattern } from 'urlpattern-polyfill'
-import { parseComponents } from '../../../src/protocol/url-pattern/components.ts'
+import { parseComponents } from '../../../src/protocol/url-pattern/url-components.ts'
 import { UrlPattern } from '../../../src/protocol/url-pattern/url-pattern.ts'
 import { Random } from './random.ts'
 

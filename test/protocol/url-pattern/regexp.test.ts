@@ -1,5 +1,5 @@
 import t from 'tap'
-import type { UrlComponents } from '../../../src/protocol/url-pattern/components.ts'
+import type { UrlComponents } from '../../../src/protocol/url-pattern/url-components.ts'
 import { UrlPattern } from '../../../src/protocol/url-pattern/url-pattern.ts'
 import { Random } from './random.ts'
 

@@ -2,7 +2,7 @@ import t from 'tap'
 import {
   parseComponents,
   type UrlComponents,
-} from '../../../src/protocol/url-pattern/components.ts'
+} from '../../../src/protocol/url-pattern/url-components.ts'
 import { UrlPattern } from '../../../src/protocol/url-pattern/url-pattern.ts'
 
 const base = 'https://hub.example/.well-known/mercure'

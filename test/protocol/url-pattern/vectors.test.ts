@@ -1,5 +1,5 @@
 import t from 'tap'
-import { parseComponents } from '../../../src/protocol/url-pattern/components.ts'
+import { parseComponents } from '../../../src/protocol/url-pattern/url-components.ts'
 import { UrlPattern } from '../../../src/protocol/url-pattern/url-pattern.ts'
 
 /**

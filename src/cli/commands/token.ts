@@ -1,0 +1,189 @@
+import { randomUUID } from 'node:crypto'
+import { signToken, type SigningKey, UnusableKey } from '../../auth/token/sign.ts'
+import { algorithms } from '../../config/options/table.ts'
+import { choice, duration } from '../../config/options/parsers.ts'
+import { quote } from '../../config/problem.ts'
+import type { Settings } from '../../config/settings.ts'
+import { HubError } from '../../protocol/errors.ts'
+import { compileMatcher } from '../../protocol/matcher.ts'
+import { Arguments, UsageError } from '../arguments.ts'
+import {
+  accessTokenClaims,
+  byPattern,
+  type Claims,
+  exactly,
+  legacyClaims,
+  type Wish,
+} from '../tokens/claims.ts'
+import { audienceOf } from '../hub-address.ts'
+import { note, print } from '../output.ts'
+import { ownSettings } from '../own-settings.ts'
+import { secretText } from '../secret-text.ts'
+import { givenKey, playgroundIssuer, type Signer, signerFrom } from '../tokens/signer.ts'
+
+export const tokenHelp = `Usage: cinnabar token [--publish T]… [--subscribe T]… [--urlpattern P]… [options]
+
+Prints a signed token for the hub.
+
+  --publish T        grant publishing to the topic T, or to all with "*"; repeatable
+  --subscribe T      grant receiving private updates of T, or of all with "*"; repeatable
+  --urlpattern P     grant subscribing by URL Pattern; publishing too when no --publish is given
+  --payload JSON     an object that accompanies the subscriptions
+  --ttl DURATION     how long the token is valid; default 1h (with --legacy: for ever)
+  --legacy           a protocol 0.x token
+  --iss ID           issuer; default: the hub's first trusted issuer
+  --aud URL          audience; default: the hub's resource identifier or URL
+  --sub ID           subject; default: a random urn:uuid
+  --key KEY          secret or private key as PEM; @FILE reads it, @- from stdin
+  --alg NAME         its algorithm; default HS256, required for a PEM
+  --config FILE      the hub's configuration file
+
+Issuer, audience and key come from the hub's own settings (environment, file) when not given;
+without any, the playground's development key is used.
+`
+
+const flags = {
+  publish: 'list',
+  subscribe: 'list',
+  urlpattern: 'list',
+  payload: 'text',
+  ttl: 'text',
+  legacy: 'switch',
+  iss: 'text',
+  aud: 'text',
+  sub: 'text',
+  key: 'text',
+  alg: 'text',
+  config: 'text',
+} as const
+
+/** Topics that all details of a token may have together (draft-08 § 1.7). */
+const maxTopics = 100
+const defaultTtlMs = 3_600_000
+
+/** `cinnabar token`: prints a token. Resolves with the exit code. */
+export async function token(argv: readonly string[]): Promise<number> {
+  const args = new Arguments(argv, flags)
+  args.expectNoPositionals()
+  const settings = ownSettings(args.text('config'))
+  const wish = readWish(args, audienceOf(settings))
+  const ttlMs = args.parsed('ttl', duration({ floor: '1s', ceiling: '3650d' }))
+  const isLegacy = args.isOn('legacy')
+  const signer = readSigner(args, settings, wish, isLegacy)
+  args.expectNoProblems()
+  if (signer === undefined) return 2
+  const claims = isLegacy
+    ? { ...legacyClaims(wish, ttlMs), ...explicitClaims(args) }
+    : accessTokenClaims(wish, {
+        issuer: signer.issuer,
+        audience: args.text('aud') ?? audienceOf(settings),
+        subject: args.text('sub') ?? `urn:uuid:${randomUUID()}`,
+        ttlMs: ttlMs ?? defaultTtlMs,
+      })
+  const text = await sign(claims, isLegacy, signer.key)
+  for (const sentence of signer.notes) note('token', sentence)
+  await print(`${text}\n`)
+  return 0
+}
+
+function readWish(args: Arguments, base: string): Wish {
+  const patterns = args.list('urlpattern')
+  const isLegacy = args.text('legacy') !== undefined
+  for (const flag of ['publish', 'subscribe', 'urlpattern'] as const)
+    for (const topic of args.list(flag)) checkTopic(args, flag, topic, base)
+  if (isLegacy && patterns.length > 0)
+    args.refuse('urlpattern', '--subscribe with a URI Template, as 0.x knows them', 'a URL Pattern')
+  const publish = args.list('publish').map(exactly)
+  const wish = {
+    publish: publish.length > 0 ? publish : patterns.map(byPattern),
+    subscribe: [...args.list('subscribe').map(exactly), ...patterns.map(byPattern)],
+    payload: args.parsed('payload', payload),
+  }
+  const topics = new Set([...wish.publish, ...wish.subscribe].map(({ match }) => match)).size
+  if (topics === 0)
+    args.problems.push('expected a grant: --publish, --subscribe or --urlpattern, got none')
+  if (topics > maxTopics)
+    args.problems.push(`expected at most ${maxTopics} topics in a token, got ${topics}`)
+  return wish
+}
+
+function checkTopic(
+  args: Arguments,
+  flag: 'publish' | 'subscribe' | 'urlpattern',
+  topic: string,
+  base: string,
+): void {
+  if (topic === '') return args.refuse(flag, 'a topic', '""')
+  try {
+    compileMatcher(flag === 'urlpattern' ? 'urlpattern' : 'exact', topic, base)
+  } catch (error) {
+    if (!(error instanceof HubError)) throw error
+    args.refuse(flag, `a topic that the hub takes (${error.message})`, quote(topic))
+  }
+}
+
+function payload(text: string): ReturnType<typeof parseObject> {
+  return parseObject(text)
+}
+
+function parseObject(
+  text: string,
+): { value: Readonly<Record<string, unknown>>; expected?: never } | { expected: string } {
+  const expected = 'a JSON object such as {"user":1}'
+  try {
+    const value: unknown = JSON.parse(text)
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) return { expected }
+    return { value: { ...value } }
+  } catch {
+    return { expected }
+  }
+}
+
+function readSigner(
+  args: Arguments,
+  settings: Settings,
+  wish: Wish,
+  isLegacy: boolean,
+): Signer | undefined {
+  const algorithm = args.parsed('alg', choice(...algorithms))
+  const issuer = args.text('iss')
+  if (args.text('key') === undefined) {
+    const signer = signerFrom(settings, wish, { issuer, isLegacy })
+    if ('expected' in signer) {
+      if (wish.publish.length + wish.subscribe.length > 0)
+        args.refuse('key', signer.expected, signer.got)
+      return undefined
+    }
+    const key = algorithm === undefined ? signer.key : givenKey(signer.key.key, algorithm)
+    return 'expected' in key ? refused(args, key) : { ...signer, key }
+  }
+  const text = args.parsed('key', secretText)
+  const key = text === undefined ? undefined : givenKey(text, algorithm)
+  if (key === undefined) return undefined
+  if ('expected' in key) return refused(args, key)
+  return { issuer: issuer ?? settings.issuers[0]?.id ?? playgroundIssuer, key, notes: [] }
+}
+
+function refused(args: Arguments, { expected, got }: { expected: string; got: string }): undefined {
+  args.refuse('key', expected, got)
+}
+
+/** A 0.x token has none of these unless they are asked for. */
+function explicitClaims(args: Arguments): Claims {
+  const claims = ['iss', 'aud', 'sub'] as const
+  return Object.fromEntries(
+    claims.flatMap((claim) => {
+      const value = args.text(claim)
+      return value === undefined ? [] : [[claim, value]]
+    }),
+  )
+}
+
+async function sign(claims: Claims, isLegacy: boolean, key: SigningKey): Promise<string> {
+  try {
+    return await signToken(claims, isLegacy ? 'JWT' : 'at+jwt', key)
+  } catch (error) {
+    if (!(error instanceof UnusableKey)) throw error
+    throw new UsageError(`--key: ${error.message}`)
+  }
+}

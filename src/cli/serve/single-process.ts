@@ -1,0 +1,58 @@
+import type { FastifyInstance } from 'fastify'
+import type { Logger } from 'pino'
+import { assemble, type Assembly } from '../../app/assemble.ts'
+import type { Settings } from '../../config/settings.ts'
+import { adminServer } from '../../http/operators/admin.ts'
+import { hubServer, listen } from '../../http/server.ts'
+import { playgroundTokens } from '../tokens/playground-token.ts'
+
+/** A hub that serves, whether by one process or by several. */
+export interface RunningHub {
+  readonly url: string
+  readonly adminUrl: string | undefined
+  /** @throws Error naming option, rule and value; nothing has changed then */
+  renew(settings: Settings): Promise<void>
+  /** Lets streams go over `drainMs`, then ends everything. */
+  close(drainMs: number): Promise<void>
+}
+
+/** Starts a hub in this process, with its listeners. */
+export async function startHub(settings: Settings, logger: Logger): Promise<RunningHub> {
+  const assembly = await assemble(settings, logger)
+  const hub = serverOf(settings, assembly)
+  const url = await listen(hub, settings.host, settings.port)
+  const { adminHost, adminPort } = settings
+  const admin = adminPort === 'off' ? undefined : adminServer(assembly.admin)
+  const adminUrl =
+    admin && adminPort !== 'off' ? await listen(admin, adminHost, adminPort) : undefined
+  return {
+    url,
+    adminUrl,
+    renew: (next) => assembly.renew(next),
+    async close(drainMs) {
+      await assembly.close(drainMs)
+      await hub.close()
+      await admin?.close()
+    },
+  }
+}
+
+/** The public surface of a hub of its own, not listening yet. */
+export function serverOf(settings: Settings, { plugin }: Assembly): FastifyInstance {
+  const { anonymous, subscriptions, cookieName } = settings
+  return hubServer({
+    ...plugin,
+    host: settings.host,
+    port: settings.port,
+    maxHeaderBytes: settings.maxHeaderBytes,
+    page: settings.debugger
+      ? {
+          isPlayground: settings.playground,
+          anonymous,
+          subscriptions,
+          cookieName,
+          tokenFor: playgroundTokens(settings),
+        }
+      : undefined,
+  })
+}

@@ -1,6 +1,0 @@
-import { work } from '../workers/worker.ts'
-import { openWorkerLog } from './logger.ts'
-import { serverOf } from './running-hub.ts'
-
-// What the process of a worker runs; `cinnabar serve` starts it and talks to it.
-work({ serverOf, loggerOf: openWorkerLog })

@@ -1,0 +1,122 @@
+import { isOptionName, options } from '../options/table.ts'
+
+/** How a source spells the name of an option. */
+export type Spelling = (name: string) => string
+
+/** Names that the reference hub used or uses, by ours. */
+const renamed: Readonly<Record<string, readonly string[]>> = {
+  addr: ['host', 'port'],
+  allow_anonymous: ['anonymous'],
+  allowed_hosts: ['public_urls'],
+  cors_allowed_origins: ['cors_origins'],
+  db_path: ['transport_url'],
+  debug: ['log_level'],
+  demo: ['debugger', 'playground'],
+  dispatch_subscriptions: ['subscriptions'],
+  heartbeat_interval: ['heartbeat'],
+  history_cleanup_frequency: ['history_size', 'history_max_age', 'history_max_bytes'],
+  jwt_alg: ['publisher_jwt_alg', 'subscriber_jwt_alg'],
+  jwt_algorithm: ['publisher_jwt_alg', 'subscriber_jwt_alg'],
+  jwt_key: ['publisher_jwt_key', 'subscriber_jwt_key'],
+  metrics: ['admin_port'],
+  metrics_addr: ['admin_host', 'admin_port'],
+  metrics_enabled: ['admin_port'],
+  publish_allowed_origins: ['publish_origins'],
+  publisher_jwks_url: ['publisher_jwks_uri'],
+  publisher_jwt: ['publisher_jwt_key'],
+  publisher_jwt_algorithm: ['publisher_jwt_alg'],
+  subscriber_jwks_url: ['subscriber_jwks_uri'],
+  subscriber_jwt: ['subscriber_jwt_key'],
+  subscriber_jwt_algorithm: ['subscriber_jwt_alg'],
+  subscriber_list_cache_size: ['topic_matcher_cache'],
+  topic_matcher_cache_size: ['topic_matcher_cache'],
+  topic_selector_cache: ['topic_matcher_cache'],
+  transport: ['transport_url'],
+  ui: ['debugger'],
+  update_buffer_size: ['subscriber_buffer'],
+  use_forwarded_headers: ['trusted_proxies'],
+}
+
+const tls = 'TLS is for the proxy in front of the hub'
+
+/** Names of others that have no counterpart, and why. */
+const without: Readonly<Record<string, string>> = {
+  acme_cert_dir: tls,
+  acme_hosts: tls,
+  acme_http01_addr: tls,
+  cert_file: tls,
+  compress: 'compression is for the proxy in front of the hub',
+  jwt_secret: 'it belongs to the application that publishes, not to the hub',
+  key_file: tls,
+  license: 'this hub needs no license key; remove it',
+  name: 'a hub has no name of its own',
+  url: 'it belongs to the application that publishes, not to the hub',
+}
+
+/** Variables without our prefix that compose files of the reference hub set: what to say to each. */
+const otherVariables: Readonly<Record<string, (value: string) => string>> = {
+  ALLOW_ANONYMOUS: () => 'set MERCURE_ANONYMOUS instead',
+  CADDY_EXTRA_CONFIG: () => 'Caddy is not part of this hub',
+  CADDY_SERVER_EXTRA_DIRECTIVES: () => 'Caddy is not part of this hub',
+  CORS_ALLOWED_ORIGINS: () => 'set MERCURE_CORS_ORIGINS instead',
+  GLOBAL_OPTIONS: (value) =>
+    value.trim() === 'debug'
+      ? 'set MERCURE_LOG_LEVEL=debug instead'
+      : 'Caddy is not part of this hub',
+  JWT_KEY: () => 'set MERCURE_PUBLISHER_JWT_KEY and MERCURE_SUBSCRIBER_JWT_KEY instead',
+  PUBLISH_ALLOWED_ORIGINS: () => 'set MERCURE_PUBLISH_ORIGINS instead',
+  SERVER_NAME: () =>
+    'set MERCURE_HOST and MERCURE_PORT, and MERCURE_PUBLIC_URLS for the name that browsers use',
+}
+
+/** Services whose names start with `mercure` leave these in every container of a Kubernetes namespace. */
+const kubernetesNames = [
+  /^MERCURE_SERVICE_/,
+  /^MERCURE_PORT_/,
+  /^MERCURE_\w+_SERVICE_(?:HOST|PORT(?:_\w+)?)$/,
+  /^MERCURE_\w+_PORT_\d+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?$/,
+]
+
+export function isFromKubernetes(variable: string, value: string): boolean {
+  if (kubernetesNames.some((shape) => shape.test(variable))) return true
+  return /^MERCURE_(?:\w+_)?PORT$/.test(variable) && /^(?:tcp|udp|sctp):\/\//.test(value)
+}
+
+/** What to write instead of another hub's option, or undefined when nobody we know uses that name. */
+export function adviceFor(name: string, value: string, spell: Spelling): string | undefined {
+  if (name === 'extra_directives') return adviceForDirectives(value, spell)
+  const ours = Object.hasOwn(renamed, name) ? renamed[name] : undefined
+  if (ours !== undefined) return `use ${ours.map(spell).join(', ')} instead`
+  if (name === 'public_url')
+    return `if the origin of the hub is meant, use ${spell('public_urls')}; as the application's variable it does not belong here`
+  if (name === 'issuers' || name === 'legacy')
+    return `issuers with keys of their own are set in the file that ${spell('config')} names`
+  return Object.hasOwn(without, name) ? without[name] : undefined
+}
+
+/** Warnings about variables of others that the operator may believe to be read. */
+export function warningsFor(env: Readonly<Record<string, string | undefined>>): readonly string[] {
+  return Object.entries(otherVariables).flatMap(([variable, advice]) => {
+    const value = env[variable] ?? ''
+    return value === '' ? [] : [`${variable}: not read by this hub; ${advice(value)}`]
+  })
+}
+
+function adviceForDirectives(text: string, spell: Spelling): string {
+  const lines = text.split('\n').map((line) => line.trim())
+  const parts = lines
+    .filter((line) => line !== '' && !line.startsWith('#'))
+    .map((line) => adviceForDirective(line, spell))
+  return `Caddy directives are not read; instead: ${parts.join('; ')}`
+}
+
+function adviceForDirective(line: string, spell: Spelling): string {
+  const [directive = '', ...words] = line.split(/\s+/)
+  if (!isOptionName(directive)) {
+    const advice = adviceFor(directive, '', spell)
+    return `${directive}: ${advice ?? 'no counterpart'}`
+  }
+  if (options[directive].isSecret === true) return spell(directive)
+  const value = words.length === 0 ? '1' : words.join(' ')
+  return `${spell(directive)}=${/\s/.test(value) ? JSON.stringify(value) : value}`
+}

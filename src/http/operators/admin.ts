@@ -1,0 +1,60 @@
+import type { FastifyInstance } from 'fastify'
+import type { Hub } from '../../hub/hub.ts'
+import type { Kicked, KickTarget } from '../../hub/cluster/kicks.ts'
+import { type AdminGuard, operatorsOnly, refuseBrowsers } from './guard.ts'
+import { debug } from './debug.ts'
+import { type AdminAnswer, type AdminRequest, forwardRest } from './forward.ts'
+import { health, type HealthSource } from './health.ts'
+import { kick } from './kick.ts'
+import { bareServer } from '../server.ts'
+
+/** What `/metrics` shows: of this process, or of several. */
+export interface MetricsSource {
+  readonly contentType: string
+  text(): Promise<string>
+}
+
+export interface AdminOptions extends AdminGuard {
+  readonly metrics: MetricsSource
+  readonly health: HealthSource
+  /** The hub of this process, for `/debug`; absent where hubs are in other processes. */
+  readonly hub?: Hub | undefined
+  /** Closes streams, of all hubs on the log. */
+  readonly kick?: ((target: KickTarget) => Promise<Kicked>) | undefined
+  /** Has a hub of another process answer what this one cannot. */
+  readonly forward?: ((request: AdminRequest) => Promise<AdminAnswer>) | undefined
+}
+
+/** Operators' requests are small, and scrapers keep their connection. */
+const connections = {
+  maxHeaderBytes: 16 * 1024,
+  headerTimeoutMs: 10_000,
+  requestTimeoutMs: 30_000,
+  keepAliveTimeoutMs: 72_000,
+}
+
+/**
+ * The operators' surface, on a listener of its own: health for everybody, metrics for everything but
+ * browsers, and what reveals or changes something for operators.
+ */
+export function adminServer(options: AdminOptions): FastifyInstance {
+  const app = bareServer(connections)
+  health(app, options.health)
+  void app.register(async (guarded) => {
+    guarded.addHook('onRequest', refuseBrowsers(options))
+    metrics(guarded, options.metrics)
+    void guarded.register(async (operators) => {
+      operators.addHook('onRequest', operatorsOnly(options))
+      if (options.hub !== undefined) debug(operators, options.hub)
+      if (options.kick !== undefined) kick(operators, options.kick)
+      if (options.forward !== undefined) forwardRest(operators, options.forward)
+    })
+  })
+  return app
+}
+
+function metrics(app: FastifyInstance, metrics: MetricsSource): void {
+  app.get('/metrics', async (_request, reply) =>
+    reply.type(metrics.contentType).send(await metrics.text()),
+  )
+}

@@ -1,0 +1,168 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { LmdbLog } from '../../../src/log/lmdb/lmdb-log.ts'
+import { HubProcess, temporaryFolder } from '../../fixtures/hub-process.ts'
+import { readAll, unlimited, update } from '../../log/contract.ts'
+import { run } from '../cinnabar.ts'
+
+const keys = {
+  MERCURE_TRUSTED_ISSUERS: 'https://app.example',
+  MERCURE_PUBLISHER_JWT_KEY: 'a secret that is long enough for HS256',
+  MERCURE_SUBSCRIBER_JWT_KEY: 'a secret that is long enough for HS256',
+}
+const on = (folder: string) => ({ ...keys, MERCURE_TRANSPORT_URL: `lmdb:${folder}` })
+
+/** A store with the ids e1 to e`count`. */
+async function store(t: Test, count: number): Promise<string> {
+  const folder = temporaryFolder(t)
+  const log = await LmdbLog.open(folder, unlimited)
+  for (let i = 1; i <= count; i++)
+    await log.append([update(`e${i}`, { data: `needle-${i}.${'x'.repeat(50)}` })])
+  await log.close()
+  return folder
+}
+
+/** Changes bytes of the file wherever `text` stands. */
+function spoil(folder: string, text: string): void {
+  const file = join(folder, 'data.mdb')
+  const bytes = readFileSync(file)
+  for (let at = bytes.indexOf(text); at >= 0; at = bytes.indexOf(text, at + 1)) bytes[at] = 0x4e
+  writeFileSync(file, bytes)
+}
+
+async function idsIn(t: Test, folder: string): Promise<readonly string[]> {
+  const log = await LmdbLog.open(folder, unlimited)
+  t.teardown(() => log.close())
+  return (await readAll(log)).map((entry) => entry.update.id)
+}
+
+t.test('a sound configuration and store are told in a line each', async (t) => {
+  const folder = await store(t, 3)
+
+  const { code, stdout, stderr } = await run(t, ['check'], { env: on(folder) })
+
+  t.match(stdout, /^ok +configuration: every option is understood$/m)
+  t.match(stdout, /^ok +history: 3 entries, 1 to 3; .* sound$/m)
+  t.match(stdout, /^(ok|warning) +machine: /m)
+  t.notMatch(stdout, /^wrong/m)
+  t.strictSame({ code, stderr }, { code: 0, stderr: '' })
+})
+
+t.test('every problem of the configuration is a line, and the exit code 1', async (t) => {
+  const config = join(temporaryFolder(t), 'hub.yaml')
+  writeFileSync(config, 'heartbeat: 4O s\nhearbeat: 5s\n')
+
+  const { code, stdout } = await run(t, ['check', '--config', config], {
+    env: { ...keys, MERCURE_TRANSPORT_URL: 'memory:', MERCURE_WRITE_TIMEOUT: 'long' },
+  })
+
+  t.equal(code, 1)
+  t.match(stdout, /^wrong +configuration: heartbeat: expected a duration/m)
+  t.match(stdout, /^wrong +configuration: .*hearbeat: unknown key \(did you mean heartbeat\?\)$/m)
+  t.match(stdout, /^wrong +configuration: write_timeout: expected a duration/m)
+  t.match(stdout, /^ok +history: memory: has no file to check$/m)
+})
+
+t.test('an unknown flag is bad usage', async (t) => {
+  const { code, stderr, stdout } = await run(t, ['check', '--repiar', 'more'])
+
+  t.equal(code, 2)
+  t.match(stderr, /^cinnabar check: --repiar: unknown flag \(did you mean --repair\?\)$/m)
+  t.match(stderr, /^cinnabar check: unexpected argument "more"$/m)
+  t.equal(stdout, '')
+})
+
+t.test('a damaged record is found, and repair keeps all others in their places', async (t) => {
+  const folder = await store(t, 30)
+  spoil(folder, 'needle-7.')
+
+  const before = await run(t, ['check'], { env: on(folder) })
+  const repair = await run(t, ['check', '--repair'], { env: on(folder) })
+  const after = await run(t, ['check'], { env: on(folder) })
+
+  t.equal(before.code, 1)
+  t.match(before.stdout, /^wrong +history: entry 7: the record is damaged$/m)
+  t.equal(repair.code, 0)
+  t.match(repair.stdout, /^repaired history: entry 7: dropped, its record is damaged or lost$/m)
+  t.match(repair.stdout, /^repaired history: the damaged file is kept as data\.damaged-.*\.mdb$/m)
+  t.equal(readdirSync(folder).filter((name) => name.startsWith('data.damaged-')).length, 1)
+  t.equal(after.code, 0)
+  t.match(after.stdout, /^warning +history: entry 7: lost earlier/m)
+  t.strictSame(
+    await idsIn(t, folder),
+    Array.from({ length: 30 }, (_, i) => `e${i + 1}`).filter((id) => id !== 'e7'),
+  )
+})
+
+t.test('a store that a hub has open is checked, and never repaired', async (t) => {
+  const folder = temporaryFolder(t)
+  const env = on(folder)
+  const hub = await HubProcess.start(t, { env })
+
+  const check = await run(t, ['check'], { env })
+  const repair = await run(t, ['check', '--compact'], { env })
+
+  t.equal(check.code, 0)
+  t.equal(repair.code, 1)
+  t.match(
+    repair.stdout,
+    new RegExp(
+      `^wrong +history: not compacted: process ${hub.pid} has the store open; stop it first$`,
+      'm',
+    ),
+  )
+})
+
+t.test('compacting returns room to the disk, and keeps everything', async (t) => {
+  const folder = temporaryFolder(t)
+  const log = await LmdbLog.open(folder, { ...unlimited, maxEntries: 100 })
+  for (let i = 0; i < 20; i++)
+    await log.append(
+      Array.from({ length: 100 }, (_, n) => update(`e${i * 100 + n}`, { data: 'x'.repeat(1_000) })),
+    )
+  while (log.stats().entries > 100) await new Promise((resolve) => setTimeout(resolve, 20))
+  await log.close()
+  const before = statSync(join(folder, 'data.mdb')).size
+
+  const { code, stdout } = await run(t, ['check', '--compact'], { env: on(folder) })
+
+  t.equal(code, 0)
+  t.match(stdout, /^ok +history: compacted: 100 entries, 1901 to 2000; /m)
+  t.ok(statSync(join(folder, 'data.mdb')).size < before / 2)
+  t.notOk(readdirSync(folder).some((name) => name.startsWith('data.damaged')))
+  t.equal((await idsIn(t, folder)).length, 100)
+})
+
+t.test('what cannot be a store is said, and what is none yet is fine', async (t) => {
+  const parent = temporaryFolder(t)
+  const [file, empty, garbage] = ['file', 'empty', 'garbage'].map((name) => join(parent, name))
+  writeFileSync(file ?? '', '')
+  for (const folder of [empty, garbage]) mkdirSync(folder ?? '')
+  writeFileSync(join(garbage ?? '', 'data.mdb'), Buffer.alloc(65_536, 'this is no database '))
+  const checked = (folder: string | undefined, ...args: string[]) =>
+    run(t, ['check', ...args], { env: on(folder ?? '') })
+
+  t.match(await checked(file), { code: 1, stdout: /wrong +history: .*it is not a directory/ })
+  t.match(await checked(join(file ?? '', 'below')), { code: 1, stdout: /it is not a directory/ })
+  t.match(await checked(empty), { code: 0, stdout: /ok +history: .* holds no history yet/ })
+  t.match(await checked(join(parent, 'absent')), { code: 0, stdout: /holds no history yet/ })
+  t.notOk(existsSync(join(parent, 'absent')), 'and nothing was made')
+  t.match(await checked(garbage), { code: 1, stdout: /wrong +history: .*head of the file/ })
+  t.match(await checked(garbage, '--repair'), {
+    code: 1,
+    stdout: /wrong +history: not repaired: nothing of a history was found/,
+  })
+})
+
+t.test('more subscribers than open files are wrong', async (t) => {
+  const { code, stdout } = await run(t, ['check'], {
+    env: { ...keys, MERCURE_TRANSPORT_URL: 'memory:', MERCURE_MAX_SUBSCRIBERS: '1e7' },
+  })
+
+  t.equal(code, 1)
+  t.match(
+    stdout,
+    /^wrong +machine: max_subscribers: 10000000 need 10000064 open files, and the limit is/m,
+  )
+})
