@@ -38,6 +38,11 @@ const commands: Readonly<Record<string, Command>> = {
     help: async () => (await import('./commands/check.ts')).checkHelp,
     run: async (argv) => (await import('./commands/check.ts')).check(argv),
   },
+  explain: {
+    summary: 'tells whether a token would receive an update or may publish it, and why not',
+    help: async () => (await import('./commands/explain.ts')).explainHelp,
+    run: async (argv) => (await import('./commands/explain.ts')).explain(argv),
+  },
   kick: {
     summary: 'closes streams of a subject, or the one with a subscription',
     help: async () => (await import('./commands/kick.ts')).kickHelp,

@@ -117,11 +117,7 @@ export class Publisher {
   #check(draft: UpdateDraft, { grants, hubUrl }: Publication): void {
     validateUpdate(draft, hubUrl)
     const topics = draft.topics.map((topic) => new Topic(topic))
-    if (!grants.mayPublish(topics, draft.isPrivate))
-      throw new HubError(
-        'insufficient_scope',
-        'the token does not grant publishing to every topic of the update',
-      )
+    grants.requirePublish(topics, draft.isPrivate)
     const { maxFrameBytes } = this.#options
     if (maxFrameBytes > 0 && isLongerThan(draft, maxFrameBytes))
       throw new HubError('too_large', 'the update has too many line breaks to be sent', {

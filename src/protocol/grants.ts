@@ -1,3 +1,4 @@
+import { HubError } from './errors.ts'
 import type { Matcher } from './matcher.ts'
 import type { Topic } from './topic.ts'
 import { TopicSet } from './topic-set.ts'
@@ -48,6 +49,15 @@ export class Grants {
   mayPublish(topics: readonly Topic[], isPrivate = true): boolean {
     if (this.#mayPublishAnyPublic && !isPrivate) return true
     return topics.every((topic) => this.#publish.has(topic))
+  }
+
+  /** @throws HubError `insufficient_scope` when it may not */
+  requirePublish(topics: readonly Topic[], isPrivate: boolean): void {
+    if (this.mayPublish(topics, isPrivate)) return
+    throw new HubError(
+      'insufficient_scope',
+      'the token does not grant publishing to every topic of the update',
+    )
   }
 
   mayReceive(topics: readonly Topic[]): boolean {
