@@ -1,14 +1,6 @@
 // Bundles what runs in a browser, src/page/, into dist/src/page/assets: what the hub serves is all there,
 // for a page without the network. The licences of what is bundled go with it.
-import {
-  copyFileSync,
-  cpSync,
-  existsSync,
-  mkdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
@@ -42,7 +34,6 @@ for (const door of ['playground', 'console'])
   copyFileSync(page(`${door}/index.html`), join(assets, `${door}.html`))
 copyFileSync(page('shared/icon.svg'), join(assets, 'icon.svg'))
 writeFileSync(join(assets, 'licences.txt'), licencesOf(Object.keys(metafile.inputs)))
-cpSync(page('assets'), assets, { recursive: true }) // the page that the playground replaces
 
 function licencesOf(inputs) {
   const packages = inputs.flatMap(

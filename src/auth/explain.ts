@@ -41,7 +41,7 @@ export interface Explanation {
   readonly says: string
   readonly checks: readonly Check[]
   /** What the token says about itself, verified or not; absent when there is none that can be read. */
-  readonly token?: Described
+  readonly token?: Omit<Described, 'grants'>
   readonly grants: readonly GrantedTopic[]
 }
 
@@ -72,9 +72,14 @@ export async function explain(
     isAllowed: failed === undefined,
     says: failed?.says ?? consent(presented.role, question, text !== undefined),
     checks,
-    ...(token === undefined ? {} : { token }),
+    ...(token === undefined ? {} : { token: withoutGrants(token) }),
     grants: grantedTopics(grants, question, presented.hubUrl),
   }
+}
+
+/** Those stand in the answer by themselves, as what they cover. */
+function withoutGrants({ grants: _, ...said }: Described): Omit<Described, 'grants'> {
+  return said
 }
 
 function consent(role: Presented['role'], { topics }: Question, hasToken: boolean): string {

@@ -1,9 +1,9 @@
 #!/usr/bin/env node
-import { readFileSync } from 'node:fs'
 import { didYouMean } from '../config/sources/did-you-mean.ts'
 import { ConfigError } from '../config/problem.ts'
 import { UsageError } from './arguments.ts'
 import { endQuietlyWithReader } from './output.ts'
+import { version } from './version.ts'
 
 /** One command. Both parts are loaded when they are needed: a hub that starts has no use for the others. */
 interface Command {
@@ -100,23 +100,6 @@ function refuse(name: string): number {
 function say(text: string): number {
   process.stdout.write(text)
   return 0
-}
-
-/** From the package this file belongs to, built or not. */
-function version(): string {
-  for (const path of ['../../package.json', '../../../package.json']) {
-    const found = packageAt(new URL(path, import.meta.url))
-    if (found?.name === 'cinnabar') return String(found.version)
-  }
-  return 'unknown'
-}
-
-function packageAt(url: URL): { readonly name?: unknown; readonly version?: unknown } | undefined {
-  try {
-    return JSON.parse(readFileSync(url, 'utf8')) as { name?: unknown; version?: unknown }
-  } catch {
-    return undefined
-  }
 }
 
 endQuietlyWithReader()

@@ -1,6 +1,6 @@
 import { render } from 'preact'
 import './playground.css'
-import { TopBar } from '../shared/panel.tsx'
+import { App } from './app.tsx'
 
 const app = document.getElementById('app')
-if (app !== null) render(<TopBar name="playground" facts={null} end={null} />, app)
+if (app !== null) render(<App />, app)

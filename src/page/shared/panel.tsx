@@ -7,6 +7,8 @@ interface PanelProps {
   readonly title: string
   /** A figure beside the title. */
   readonly count?: ComponentChildren
+  /** Whether it is a landmark under its title, which it is unless a field in it has the same name. */
+  readonly isRegion?: boolean
   /** Actions at the end of the head. */
   readonly end?: ComponentChildren
   readonly class?: string
@@ -17,9 +19,18 @@ interface PanelProps {
 }
 
 /** A region of the page with a heading. */
-export function Panel({ title, count, end, head = '', id, children, ...rest }: PanelProps) {
+export function Panel({
+  title,
+  count,
+  end,
+  head = '',
+  id,
+  isRegion = true,
+  children,
+  ...rest
+}: PanelProps) {
   return (
-    <section class={`panel ${rest.class ?? ''}`} id={id} aria-label={title}>
+    <section class={`panel ${rest.class ?? ''}`} id={id} aria-label={isRegion ? title : undefined}>
       <Head title={title} count={count} end={end} class={head} />
       {children}
     </section>
@@ -114,8 +125,9 @@ export function IconButton({
   readonly class?: string
 }) {
   return (
-    <button type="button" class={rest.class} aria-label={label} title={label} onClick={onClick}>
+    <button type="button" class={rest.class} title={label} onClick={onClick}>
       <Icon name={icon} />
+      <span class="sr">{label}</span>
     </button>
   )
 }
