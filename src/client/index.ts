@@ -1,0 +1,14 @@
+export type {
+  CursorStore,
+  End,
+  Gap,
+  HubOptions,
+  Matchers,
+  OneOrMore,
+  SubscribeOptions,
+  SubscriptionState,
+  TokenOption,
+  Update,
+} from './options.ts'
+export { HubRefusal } from './refusal.ts'
+export { subscribe, Subscription, type UpdateEvent } from './subscription.ts'

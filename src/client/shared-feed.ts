@@ -1,0 +1,1 @@
+export { ResumingFeed as SharedFeed } from './resuming-feed.ts'
