@@ -12,7 +12,7 @@ export class UpdateQueue implements AsyncIterator<Update, undefined> {
   #reader: { resolve: (result: Result) => void; reject: (error: Error) => void } | undefined
   #end: { readonly error: Error | undefined } | undefined
   #taken: string | undefined
-  #drained: (() => void) | undefined
+  #room: { readonly promise: Promise<void>; readonly resolve: () => void } | undefined
 
   constructor(told: { consumed(id: string): void; left(): void }) {
     this.#told = told
@@ -30,13 +30,18 @@ export class UpdateQueue implements AsyncIterator<Update, undefined> {
     if (reader !== undefined) reader.resolve(this.#hand(update))
     else this.#waiting.push(update)
     if (this.#waiting.length < mostWaiting) return undefined
-    return new Promise((resolve) => (this.#drained = resolve))
+    if (this.#room === undefined) {
+      let resolve = () => {}
+      const promise = new Promise<void>((done) => (resolve = done))
+      this.#room = { promise, resolve }
+    }
+    return this.#room.promise
   }
 
   /** Nothing comes after what waits. */
   end(error: Error | undefined): void {
     this.#end ??= { error }
-    this.#drained?.()
+    this.#makeRoom()
     const reader = this.#reader
     this.#reader = undefined
     if (reader === undefined) return
@@ -48,7 +53,7 @@ export class UpdateQueue implements AsyncIterator<Update, undefined> {
     if (this.#taken !== undefined) this.#told.consumed(this.#taken)
     this.#taken = undefined
     const update = this.#waiting.shift()
-    if (this.#waiting.length < mostWaiting / 2) this.#drained?.()
+    if (this.#waiting.length < mostWaiting / 2) this.#makeRoom()
     if (update !== undefined) return this.#hand(update)
     const end = this.#end
     if (end === undefined)
@@ -63,6 +68,11 @@ export class UpdateQueue implements AsyncIterator<Update, undefined> {
     this.end(undefined)
     this.#told.left()
     return { done: true, value: undefined }
+  }
+
+  #makeRoom(): void {
+    this.#room?.resolve()
+    this.#room = undefined
   }
 
   #hand(update: Update): Result {
