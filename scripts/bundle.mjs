@@ -16,6 +16,7 @@ const { metafile } = await build({
     playground: page('playground/main.tsx'),
     console: page('console/main.tsx'),
     theme: page('shared/theme-early.ts'),
+    page: page('shared/page.css'),
   },
   outdir: assets,
   absWorkingDir: root,

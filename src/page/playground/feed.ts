@@ -1,6 +1,6 @@
 import { sizeOf } from '../shared/format.ts'
 import { Store } from '../shared/store.ts'
-import { subscribe, type Subscription, type SubscriptionState } from './client.ts'
+import { subscribe, type Subscription, type SubscriptionState } from '../../client/index.ts'
 import type { EventLog } from './event-log.ts'
 import { type AskedMatcher, hubUrl, type Refusal } from './hub.ts'
 

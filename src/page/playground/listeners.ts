@@ -1,5 +1,5 @@
 import { Store } from '../shared/store.ts'
-import { subscribe, type Subscription } from './client.ts'
+import { subscribe, type Subscription } from '../../client/index.ts'
 import { authorization, hubUrl, type Refusal, refusalOf } from './hub.ts'
 
 /** A subscription as the hub's list and its events spell it. */

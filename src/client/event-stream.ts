@@ -1,3 +1,6 @@
+/** No block grows beyond this many characters: a hub's largest takes seven million. */
+const maxBlockLength = 2 ** 25
+
 /** An event as `EventSource` would dispatch it: `id` is the last one seen, `type` is `message` when none was sent. */
 export interface StreamEvent {
   readonly id: string
@@ -39,6 +42,8 @@ export class EventStream {
       start = index + lineEnd.length
     }
     this.#line += text.slice(start)
+    if (this.#line.length + this.#data.length > maxBlockLength)
+      throw new Error(`an event is larger than ${maxBlockLength} characters`)
     return events
   }
 
