@@ -78,8 +78,14 @@ export async function explain(
 }
 
 /** Those stand in the answer by themselves, as what they cover. */
-function withoutGrants({ grants: _, ...said }: Described): Omit<Described, 'grants'> {
-  return said
+function withoutGrants({
+  header,
+  claims,
+  protocol,
+  ...rest
+}: Described): Omit<Described, 'grants'> {
+  const { expiresAtMs } = rest
+  return { header, claims, protocol, ...(expiresAtMs === undefined ? {} : { expiresAtMs }) }
 }
 
 function consent(role: Presented['role'], { topics }: Question, hasToken: boolean): string {

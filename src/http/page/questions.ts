@@ -29,7 +29,7 @@ export function answerQuestions(app: FastifyInstance, folder: string, context: C
   const route = (name: string, answer: (request: FastifyRequest, asked: JsonObject) => unknown) =>
     app.post(
       folder + name,
-      { bodyLimit: maxBytes, onRequest: jsonOnly },
+      { bodyLimit: maxBytes, onRequest: isQuestion },
       async (request, reply: FastifyReply) => {
         void reply.header('cache-control', 'no-store')
         return answer(request, objectOf(request.body))
@@ -41,7 +41,9 @@ export function answerQuestions(app: FastifyInstance, folder: string, context: C
 }
 
 /** A page of another origin cannot send JSON without asking first, and gets no answer to that. */
-function jsonOnly(request: FastifyRequest, _reply: FastifyReply, done: (error?: Error) => void) {
+function isQuestion(request: FastifyRequest, _reply: FastifyReply, done: (error?: Error) => void) {
+  if (Number(request.headers['content-length'] ?? 0) > maxBytes)
+    return done(new HubError('too_large', `a question has at most ${maxBytes} bytes`))
   const isJson = /^application\/json *(?:;|$)/i.test(request.headers['content-type'] ?? '')
   const text = 'expected a body of type application/json'
   done(isJson ? undefined : new HubError('unsupported_media_type', text))

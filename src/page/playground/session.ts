@@ -115,11 +115,17 @@ export class Session extends Store {
       const wasAway = this.awaySinceMs !== undefined
       this.awaySinceMs = undefined
       if (this.config === undefined) void this.#introduce()
-      else if (wasAway) void this.judge()
+      else if (wasAway) this.#back()
     } catch {
       this.awaySinceMs ??= before
     }
     this.changed()
+  }
+
+  /** The hub answers again: whoever waits for it need wait no longer. */
+  #back(): void {
+    for (const feed of this.feeds) if (feed.state.name === 'waiting') this.resume(feed)
+    void this.judge()
   }
 
   #inOurTime(event: AboutUpdate): AboutUpdate {
