@@ -103,6 +103,7 @@ export function StreamNotice({ session, feed, onToken }: StreamProps) {
   const { state, lastEventId, wish } = feed
   const resumes = lastEventId === '' ? null : <code title={lastEventId}>{idEnd(lastEventId)}</code>
   if (state.name === 'connecting') return <Waiting feed={feed} />
+  if (state.name === 'waiting' && session.awaySinceMs !== undefined) return null // said once, at the top
   if (state.name === 'waiting')
     return (
       <Notice tone="warn">
@@ -110,7 +111,7 @@ export function StreamNotice({ session, feed, onToken }: StreamProps) {
           <b>
             {wish.name}: the connection broke at {clock(state.sinceMs)}.
           </b>{' '}
-          Attempt {state.attempt}. {state.reason}.{' '}
+          Attempt {state.attempt}. {sentence(state.reason)}{' '}
           {resumes !== null && (
             <>Resumes after {resumes}, so nothing is missed while the hub keeps it.</>
           )}
@@ -143,7 +144,10 @@ export function StreamNotice({ session, feed, onToken }: StreamProps) {
         <p>
           <q>{state.refusal.says}</q>
         </p>
-        <p>{whatToDo(state.refusal.status)} No new attempt is made by itself.</p>
+        <p>
+          {whatToDo(state.refusal.status)} No new attempt is made{' '}
+          {state.refusal.status === 401 ? 'until the token changes.' : 'by itself.'}
+        </p>
         <div class="row">
           <button type="button" class="small" onClick={() => onToken('build')}>
             Build a token
@@ -176,6 +180,11 @@ function Waiting({ feed }: { readonly feed: Feed }) {
 function expiryOf({ verdict }: Session): string {
   const at = verdict?.subscriber.token?.expiresAtMs
   return at === undefined ? '' : ` at ${clock(at)}`
+}
+
+function sentence(reason: string): string {
+  const text = reason.replace(/^./, (letter) => letter.toUpperCase())
+  return text.endsWith('.') ? text : `${text}.`
 }
 
 function whatToDo(status: number): string {

@@ -99,7 +99,7 @@ export function SubscribeForm({
         </div>
         {isFull ? (
           <Answer tone="warn">
-            The page has {mostFeeds} streams, which is all it opens. Close one.
+            The page has {mostFeeds} streams, and a browser has few connections. Close one.
           </Answer>
         ) : (
           <FeedAnswer feed={feed} />
