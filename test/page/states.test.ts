@@ -239,6 +239,7 @@ t.test('each state of the playground says itself in words', { skip, jobs }, asyn
       .getByText(/not one of the hub’s public URLs/)
       .waitFor()
     t.match(await notice(open).textContent(), /Call the hub by one of its own names/)
+    await open.page.locator('.topend .pill', { hasText: 'Not ready' }).waitFor()
     await open.page.close()
   })
 })

@@ -112,7 +112,7 @@ export class Session extends Store {
     try {
       this.status = await getStatus()
       const after = Date.now()
-      const skewMs = this.status.nowMs - (before + after) / 2
+      const skewMs = (this.status.nowMs ?? after) - (before + after) / 2
       this.#skewMs = Math.abs(skewMs) > after - before + 1 ? Math.round(skewMs) : 0
       const wasAway = this.awaySinceMs !== undefined
       this.awaySinceMs = undefined

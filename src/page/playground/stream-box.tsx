@@ -29,7 +29,10 @@ export function StreamBox({ session, feed }: Omit<StreamProps, 'onToken'>) {
           {feed.state.name === 'live' && perSecond > 0 && ` · ${rate(perSecond)}/s`}
         </span>
       </div>
-      <StatePill feed={feed} now={now} />
+      {/* The state alone is announced: counts that change each second would drown it. */}
+      <span role="status">
+        <StatePill feed={feed} now={now} />
+      </span>
       <NextStep session={session} feed={feed} />
     </div>
   )
@@ -149,9 +152,11 @@ export function StreamNotice({ session, feed, onToken }: StreamProps) {
           {state.refusal.status === 401 ? 'until the token changes.' : 'by itself.'}
         </p>
         <div class="row">
-          <button type="button" class="small" onClick={() => onToken('build')}>
-            Build a token
-          </button>
+          {[401, 403].includes(state.refusal.status) && (
+            <button type="button" class="small" onClick={() => onToken('build')}>
+              Build a token
+            </button>
+          )}
           <button type="button" class="small" onClick={() => session.resume(feed)}>
             Try again
           </button>
