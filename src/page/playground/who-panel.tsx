@@ -25,11 +25,12 @@ export function WhoPanel({
   const [wanted, setWanted] = useState('')
   const isOn = session.config?.subscriptions === true
   const isKnown = session.verdict !== undefined
+  const isAway = session.awaySinceMs !== undefined
   useEffect(() => {
-    if (!isOn || !isKnown || !isShown) return
+    if (!isOn || !isKnown || !isShown || isAway) return
     void listeners.watchWith(session.token)
     return () => listeners.stop()
-  }, [isOn, isKnown, isShown, session.token])
+  }, [isOn, isKnown, isShown, isAway, session.token])
 
   const rows = [...active.values()].filter((one) => isWanted(one, wanted.toLowerCase()))
   const streams = new Set([...active.values()].map(({ subscriber }) => subscriber)).size
@@ -58,7 +59,7 @@ export function WhoPanel({
                 value={wanted}
                 onInput={(event) => setWanted(event.currentTarget.value)}
               />
-              <StatePill state={state} />
+              <StatePill state={isAway ? 'waiting' : state} />
             </div>
           </div>
           {refusal !== undefined && (
