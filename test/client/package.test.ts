@@ -9,7 +9,7 @@ const root = fileURLToPath(new URL('../..', import.meta.url))
 
 t.test('the subscriber costs a page 6 KB at most', async (t) => {
   const { sizes } = (await import(`${root}scripts/size.mjs`)) as {
-    sizes(): Promise<Record<string, number>>
+    readonly sizes: () => Promise<Record<string, number>>
   }
   const { subscriber = Infinity, publisher = Infinity } = await sizes()
 

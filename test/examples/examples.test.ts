@@ -13,7 +13,12 @@ const skip = withoutChromium()
 const folder = fileURLToPath(new URL('../../examples', import.meta.url))
 
 interface Application {
-  serve(options: { hub: string; key: string; issuer: string; port: number }): Promise<Server>
+  readonly serve: (options: {
+    hub: string
+    key: string
+    issuer: string
+    port: number
+  }) => Promise<Server>
 }
 
 t.test('the examples, as they are', { skip }, async (t) => {
