@@ -2,9 +2,7 @@
 import { spawnSync } from 'node:child_process'
 import {
   chmodSync,
-  cpSync,
   existsSync,
-  mkdirSync,
   readdirSync,
   readFileSync,
   rmSync,
@@ -30,9 +28,11 @@ export function install() {
   writeFileSync(note, wanted)
 }
 
-/** Compiles src/ and copies what a browser loads. Nothing happens when no source changed since. */
+/** Compiles src/ and bundles what a browser loads. Nothing happens when no source changed since. */
 export function build() {
-  const sources = ['src', 'package.json', 'tsconfig.json'].map((name) => join(root, name))
+  const sources = ['src', 'package.json', 'tsconfig.json', 'scripts/bundle.mjs'].map((name) =>
+    join(root, name),
+  )
   if (existsSync(stamp) && sources.every((source) => newestIn(source) < changedAt(stamp))) return
   rmSync(join(root, 'dist'), { recursive: true, force: true })
   run(process.execPath, [
@@ -41,11 +41,10 @@ export function build() {
     'tsconfig.build.json',
   ])
   chmodSync(join(root, 'dist/src/cli/main.js'), 0o755) // npx runs it as it is
-  mkdirSync(join(root, 'dist/src/page'), { recursive: true })
-  cpSync(join(root, 'src/page/assets'), join(root, 'dist/src/page/assets'), { recursive: true })
   const scripts = 'src/log/redis/scripts'
   for (const name of readdirSync(join(root, scripts)).filter((file) => file.endsWith('.lua')))
     cpSync(join(root, scripts, name), join(root, 'dist', scripts, name))
+  run(process.execPath, [join(root, 'scripts/bundle.mjs')])
   writeFileSync(stamp, '')
 }
 

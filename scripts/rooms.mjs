@@ -9,7 +9,7 @@ import ts from 'typescript'
 const rooms = {
   net: [[], []],
   protocol: [[], []],
-  'protocol/url-pattern': [['protocol/errors', 'protocol/text'], []],
+  'protocol/url-pattern': [['protocol/errors', 'protocol/text', 'protocol/slice'], []],
   'protocol/legacy': [['protocol', 'protocol/url-pattern'], []],
   config: [
     ['net', 'protocol'],
@@ -30,7 +30,7 @@ const rooms = {
   http: [['hub', 'registry', 'log', 'auth', 'net', 'protocol', 'config'], ['fastify']],
   'http/metrics': [['http', 'hub', 'log', 'auth', 'protocol'], ['prom-client']],
   app: [
-    ['http', 'hub', 'registry', 'log', 'auth', 'net', 'protocol', 'config'],
+    ['http', 'hub', 'registry', 'log', 'auth', 'net', 'protocol', 'config', 'client'],
     ['fastify', 'pino'],
   ],
   workers: [
@@ -38,7 +38,7 @@ const rooms = {
     ['fastify', 'pino'],
   ],
   cli: [
-    ['workers', 'app', 'http', 'hub', 'log', 'auth', 'net', 'protocol', 'config'],
+    ['workers', 'app', 'http', 'hub', 'log', 'auth', 'net', 'protocol', 'config', 'client'],
     ['fastify', 'pino', 'pino-pretty'],
   ],
 }

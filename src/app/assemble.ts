@@ -19,6 +19,7 @@ import type { Log } from '../log/log.ts'
 import { openLog } from '../log/open.ts'
 import { isRedisUrl } from '../log/redis/url.ts'
 import { tellBoth } from '../protocol/legacy/subscription.ts'
+import { authOptionsOf } from './auth-options.ts'
 import { Journal } from './event-log.ts'
 import { openFiles, openFilesLimit } from './host-limits.ts'
 import type { Teller } from './tell.ts'
@@ -71,20 +72,16 @@ export async function assemble(
   const metrics = new Metrics(openFiles)
   const journal = new Journal(teller)
   const tellLegacy = seldom(legacyEveryMs, (times) => teller.warn({ times }, legacySentence))
-  const authOptionsOf = (of: Settings) => ({
-    issuers: of.issuers,
-    legacyKeys: of.legacyKeys,
-    compatibility: settings.protocolVersionCompatibility,
-    anonymous: of.anonymous,
-    cookieName: of.cookieName,
-    publishOrigins: of.publishOrigins,
+  const { protocolVersionCompatibility } = settings // the rest of the hub has it from the start
+  const authOptions = (of: Settings) => ({
+    ...authOptionsOf({ ...of, protocolVersionCompatibility }),
     onFailure: (cause: string) => {
       metrics.tokenRefused(cause)
       if (cause === 'legacy') tellLegacy()
     },
     onKeySource: (event: KeySourceEvent) => journal.keySource(event),
   })
-  const authenticator = await Authenticator.open(authOptionsOf(settings))
+  const authenticator = await Authenticator.open(authOptions(settings))
   const retention = {
     maxEntries: settings.historySize,
     maxAgeMs: settings.historyMaxAgeMs,
@@ -185,7 +182,7 @@ export async function assemble(
     },
     async renew(next) {
       const { anonymous, cookieName } = settings // the rest of the hub has these from the start
-      await authenticator.renew(authOptionsOf({ ...next, anonymous, cookieName }))
+      await authenticator.renew(authOptions({ ...next, anonymous, cookieName }))
       issuers = issuersOf(next)
       hub.limit(next)
       rates.limit(next.maxPublishesPerSecondPerToken)

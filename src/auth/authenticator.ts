@@ -37,6 +37,15 @@ export interface AuthOptions {
   readonly now?: () => number
 }
 
+/** What became of credentials, for somebody who explains them. */
+export interface Examination {
+  /** The token they hold, verified or not. */
+  readonly token: string | undefined
+  /** Who presents them; absent when they were refused. */
+  readonly identity?: Identity
+  readonly refusal?: HubError
+}
+
 const anonymous: Identity = { grants: Grants.none }
 
 /**
@@ -128,6 +137,17 @@ export class Authenticator {
     }
   }
 
+  /** The same for somebody who explains credentials: a refusal is an answer, and is neither counted nor told. */
+  async examine(presented: Presented): Promise<Examination> {
+    const token = this.#findToken(presented)
+    try {
+      return { token, identity: await this.#identify(presented) }
+    } catch (error) {
+      if (error instanceof HubError) return { token, refusal: error }
+      throw error
+    }
+  }
+
   /**
    * The same as far as it is known at once: a token that is remembered, or nobody in particular. Undefined:
    * `authenticate` finds out, or tells why not; nothing is reported before.
@@ -166,11 +186,15 @@ export class Authenticator {
    * is spelled. Undefined when there is none that can be read.
    */
   protocolOf(presented: Presented): Protocol | undefined {
+    const token = this.#findToken(presented)
+    return token === undefined ? undefined : protocolOf(token)
+  }
+
+  #findToken(presented: Presented): string | undefined {
     try {
-      const token = findToken(presented, this.#rules)
-      return token === undefined ? undefined : protocolOf(token)
+      return findToken(presented, this.#rules)
     } catch {
-      return undefined
+      return undefined // presented in a way that the protocol does not know
     }
   }
 

@@ -1,10 +1,10 @@
 #!/usr/bin/env node
 import './serve/signals.ts'
-import { readFileSync } from 'node:fs'
 import { didYouMean } from '../config/sources/did-you-mean.ts'
 import { ConfigError } from '../config/problem.ts'
 import { UsageError } from './arguments.ts'
 import { endQuietlyWithReader } from './output.ts'
+import { version } from './version.ts'
 
 /** One command. Both parts are loaded when they are needed: a hub that starts has no use for the others. */
 interface Command {
@@ -38,6 +38,11 @@ const commands: Readonly<Record<string, Command>> = {
     summary: 'checks configuration, history and machine, and repairs',
     help: async () => (await import('./commands/check.ts')).checkHelp,
     run: async (argv) => (await import('./commands/check.ts')).check(argv),
+  },
+  explain: {
+    summary: 'tells whether a token would receive an update or may publish it, and why not',
+    help: async () => (await import('./commands/explain.ts')).explainHelp,
+    run: async (argv) => (await import('./commands/explain.ts')).explain(argv),
   },
   kick: {
     summary: 'closes streams of a subject, or the one with a subscription',
@@ -96,23 +101,6 @@ function refuse(name: string): number {
 function say(text: string): number {
   process.stdout.write(text)
   return 0
-}
-
-/** From the package this file belongs to, built or not. */
-function version(): string {
-  for (const path of ['../../package.json', '../../../package.json']) {
-    const found = packageAt(new URL(path, import.meta.url))
-    if (found?.name === 'cinnabar') return String(found.version)
-  }
-  return 'unknown'
-}
-
-function packageAt(url: URL): { readonly name?: unknown; readonly version?: unknown } | undefined {
-  try {
-    return JSON.parse(readFileSync(url, 'utf8')) as { name?: unknown; version?: unknown }
-  } catch {
-    return undefined
-  }
 }
 
 endQuietlyWithReader()

@@ -8,7 +8,7 @@ import { HotPublish } from './hot-publish.ts'
 import { HotSubscribe } from './hot-subscribe.ts'
 import { HubUrlResolver } from './request/hub-urls.ts'
 import { isLetGo } from './connection/detach-parser.ts'
-import { type PageOptions, page } from './page.ts'
+import { type PageOptions, page } from './page/page.ts'
 import { mercure, type PluginOptions, securityHeaders } from './plugin.ts'
 
 /** Connections that may wait for the hub to accept them. */
@@ -51,7 +51,9 @@ export function hubServer(options: ServerOptions): FastifyInstance {
     new HotPublish(options, urls),
     new HotSubscribe(options, urls, framework),
   ])
-  if (options.page !== undefined) void app.register(page, { ...options.page, urls })
+  const { hub, authenticator, speaksLegacy } = options
+  if (options.page !== undefined)
+    void app.register(page, { ...options.page, urls, hub, authenticator, speaksLegacy })
   return app
 }
 

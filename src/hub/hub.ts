@@ -1,4 +1,4 @@
-import type { Log, LogReset } from '../log/log.ts'
+import type { Entry, Log, LogReset } from '../log/log.ts'
 import { earliest } from '../protocol/cursor.ts'
 import { HubError } from '../protocol/errors.ts'
 import type { Grants } from '../protocol/grants.ts'
@@ -30,6 +30,7 @@ import { PatternWork, takesTooLong } from './dispatch/pattern-work.ts'
 import { Presence } from './presence/presence.ts'
 import { type Publication, Publisher } from './publisher.ts'
 import { Pulse } from './stream/heartbeat.ts'
+import { entryWith } from './replay/entry-with.ts'
 import { Replays } from './replay/replays.ts'
 import {
   type Seat,
@@ -220,6 +221,11 @@ export class Hub implements Host {
   /** Resolves the cursor that a request brings. */
   locate(requested: string): Promise<Start> {
     return this.#cursors.locate(requested)
+  }
+
+  /** The entry with this id while it is kept, for somebody who asks about one; never a message between hubs. */
+  find(id: string): Promise<Entry | undefined> {
+    return entryWith(this.#log, id)
   }
 
   /** Takes other limits from now on. Streams that are open stay, also above a limit. */

@@ -1,6 +1,6 @@
 import type { AppendOptions, Log } from '../log/log.ts'
 import { HubError } from '../protocol/errors.ts'
-import type { Grants } from '../protocol/grants.ts'
+import { type Grants, requireGrant } from '../protocol/grants.ts'
 import type { Slice } from '../protocol/slice.ts'
 import { frameBytesAtMost } from '../protocol/sse.ts'
 import { Topic } from '../protocol/topic.ts'
@@ -146,14 +146,6 @@ export class Publisher {
       })
     return draft.topics.map((topic) => new Topic(topic))
   }
-}
-
-function requireGrant(isGranted: boolean): void {
-  if (!isGranted)
-    throw new HubError(
-      'insufficient_scope',
-      'the token does not grant publishing to every topic of the update',
-    )
 }
 
 /** Most updates are so small that there is no need to count their line breaks. */

@@ -1,3 +1,4 @@
+import { HubError } from './errors.ts'
 import type { Matcher } from './matcher.ts'
 import { extraCostOf } from './pattern-cost.ts'
 import type { Slice } from './slice.ts'
@@ -55,6 +56,11 @@ export class Grants {
     return topics.every((topic) => this.#publish.has(topic))
   }
 
+  /** @throws HubError `insufficient_scope` when it may not */
+  requirePublish(topics: readonly Topic[], isPrivate: boolean): void {
+    requireGrant(this.mayPublish(topics, isPrivate))
+  }
+
   mayReceive(topics: readonly Topic[]): boolean {
     return this.#subscribe.hasAnyOf(topics)
   }
@@ -95,4 +101,13 @@ function topicsFor(
   details: readonly AuthorizationDetail[],
 ): readonly Matcher[] {
   return details.filter((detail) => detail.actions.has(action)).flatMap((detail) => detail.topics)
+}
+
+/** @throws HubError `insufficient_scope` when publishing was not granted */
+export function requireGrant(isGranted: boolean): void {
+  if (!isGranted)
+    throw new HubError(
+      'insufficient_scope',
+      'the token does not grant publishing to every topic of the update',
+    )
 }

@@ -118,16 +118,15 @@ t.test('reconnection in Chromium', { skip, jobs }, async (t) => {
   t.test('the page resumes by itself, with its token, also what is private', async (t) => {
     const { hub, publishMeanwhile } = await durableHub(t)
     const open = await OpenPage.of(browser, hub)
-    await open.fill({ Topic: topic })
-    await open.subscribe()
+    await open.subscribe(topic)
     const before = await publishTo(hub, { topic, data: 'before', private: 'on' })
     await open.shown(1)
 
     await hub.kill()
-    await open.reaches('reconnecting')
+    await open.reaches('Reconnecting')
     const [missed] = await publishMeanwhile('missed')
     await hub.start()
-    await open.reaches('connected')
+    await open.reaches('Live')
     const after = await publishTo(hub, { topic, data: 'after', private: 'on' })
 
     t.strictSame(await open.shown(3), [

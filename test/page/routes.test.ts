@@ -1,30 +1,31 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { extname } from 'node:path'
 import t from 'tap'
 import { ask } from '../fixtures/http.ts'
 import { HubProcess } from '../fixtures/hub-process.ts'
 import { startHub } from '../fixtures/hub.ts'
 
 const folder = '/.well-known/mercure/debug/'
+const assets = new URL('../../dist/src/page/assets/', import.meta.url)
 
 const hub = await HubProcess.start(t, { args: ['--playground'] })
 const { origin } = hub
 
 t.test(
-  'the page and everything it loads has its type, and nothing is for other origins',
+  'the page and everything it loads has its type, a strict policy, and nothing is for other origins',
   async (t) => {
-    const types = {
-      '': 'text/html; charset=utf-8',
-      'page.css': 'text/css; charset=utf-8',
-      'icon.svg': 'image/svg+xml',
-      'page.js': 'text/javascript; charset=utf-8',
-      'requests.js': 'text/javascript; charset=utf-8',
-      'stream.js': 'text/javascript; charset=utf-8',
-      'event-parser.js': 'text/javascript; charset=utf-8',
-      'updates.js': 'text/javascript; charset=utf-8',
-      'grants.js': 'text/javascript; charset=utf-8',
-      'who.js': 'text/javascript; charset=utf-8',
+    const types: Readonly<Record<string, string>> = {
+      '.html': 'text/html; charset=utf-8',
+      '.css': 'text/css; charset=utf-8',
+      '.js': 'text/javascript; charset=utf-8',
+      '.svg': 'image/svg+xml',
+      '.txt': 'text/plain; charset=utf-8',
     }
+    const files = readdirSync(assets).filter((file) => !file.startsWith('console.'))
+    t.ok(files.includes('playground.html'))
 
-    for (const [name, type] of Object.entries(types)) {
+    for (const file of files) {
+      const name = file === 'playground.html' ? '' : file
       const { status, headers, text } = await ask(origin + folder + name, {
         headers: { origin: 'http://localhost:8080' },
       })
@@ -35,22 +36,30 @@ t.test(
         {
           status: 200,
           headers: {
-            'content-type': type,
+            'content-type': types[extname(file)],
             'content-length': String(Buffer.byteLength(text)),
             'cache-control': 'no-cache',
-            'content-security-policy': "default-src 'self'",
+            'content-security-policy':
+              "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
             'x-content-type-options': 'nosniff',
             'x-frame-options': 'DENY',
             'x-robots-tag': 'noindex',
+            'referrer-policy': 'no-referrer',
           },
         },
         name,
       )
       t.notOk(headers['access-control-allow-origin'], name)
-      t.strictSame([head.status, head.headers['content-type'], head.text], [200, type, ''], name)
+      t.strictSame([head.status, head.text], [200, ''], name)
     }
   },
 )
+
+t.test('the page has neither scripts nor styles inline', async (t) => {
+  const { text } = await ask(origin + folder)
+
+  t.notMatch(text, /<style| style=| on[a-z]+=|<script(?![^>]* src=)/i)
+})
 
 t.test('the root and the folder without its slash lead to the page', async (t) => {
   for (const path of ['/', folder.slice(0, -1)]) {
@@ -60,7 +69,15 @@ t.test('the root and the folder without its slash lead to the page', async (t) =
 })
 
 t.test('names that are not there are 404', async (t) => {
-  for (const name of ['nothing.js', 'index.html', 'page.js/', '../page.ts', '%2e%2e/page.ts'])
+  for (const name of [
+    'nothing.js',
+    'index.html',
+    'playground.html',
+    'console.js',
+    'theme.js/',
+    '../page.ts',
+    '%2e%2e/page.ts',
+  ])
     t.equal((await ask(`${origin}${folder}${name}`)).status, 404, name)
 })
 
@@ -68,12 +85,29 @@ t.test('config.json says what the hub is for', async (t) => {
   const { headers, text } = await ask(`${origin}${folder}config.json`)
 
   t.equal(headers['cache-control'], 'no-store')
+  const { version } = JSON.parse(
+    readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
+  ) as { version: string }
   t.strictSame(JSON.parse(text), {
     playground: true,
     anonymous: true,
     subscriptions: true,
     cookieName: 'mercure_access_token',
+    version,
+    isOneOfSeveral: false,
+    speaksLegacy: false,
+    hubUrl: hub.url,
+    audience: hub.url,
   })
+})
+
+t.test('status says whether the hub is ready, and how many are connected', async (t) => {
+  const { headers, text } = await ask(`${origin}${folder}status`)
+
+  t.equal(headers['cache-control'], 'no-store')
+  const { nowMs, ...rest } = JSON.parse(text) as Readonly<Record<string, unknown>>
+  t.strictSame(rest, { isReady: true, connected: 0 })
+  t.type(nowMs, 'number')
 })
 
 t.test(
@@ -134,7 +168,7 @@ function claimsOf(token: string): Record<string, unknown> {
 t.test(
   'a name that merely leads to this machine is answered 421, page and token too',
   async (t) => {
-    for (const path of ['/', folder, `${folder}page.js`, `${folder}config.json`]) {
+    for (const path of ['/', folder, `${folder}playground.js`, `${folder}config.json`]) {
       const { status, text } = await ask(origin + path, { headers: { host: 'evil.example' } })
       t.strictSame([status, text.startsWith('Misdirected Request')], [421, true], path)
     }
@@ -192,6 +226,6 @@ t.test('a debugger that is no playground has the page, and no token', async (t) 
 t.test('without the debugger there is no page', async (t) => {
   const hub = await startHub(t)
 
-  for (const path of ['/', folder, `${folder}page.js`, `${folder}playground-token`])
+  for (const path of ['/', folder, `${folder}playground.js`, `${folder}playground-token`])
     t.equal((await ask(hub.origin + path)).status, 404, path)
 })

@@ -1,6 +1,6 @@
 import type { Hub } from '../../hub/hub.ts'
 import type { CloseReason } from '../../hub/stream/subscriber.ts'
-import type { StreamEvent } from '../../protocol/event-stream-parser.ts'
+import type { StreamEvent } from '../../client/event-stream.ts'
 import type { Grants } from '../../protocol/grants.ts'
 import type { Matcher } from '../../protocol/matcher.ts'
 import { ReadingWire } from './reading-wire.ts'

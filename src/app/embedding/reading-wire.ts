@@ -1,6 +1,6 @@
 import type { Wire, WireListener } from '../../hub/stream/outbox.ts'
 import type { CloseReason, Subscriber } from '../../hub/stream/subscriber.ts'
-import { EventStream, type StreamEvent } from '../../protocol/event-stream-parser.ts'
+import { EventStream, type StreamEvent } from '../../client/event-stream.ts'
 
 interface Queued {
   readonly event: StreamEvent

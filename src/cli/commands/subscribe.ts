@@ -1,13 +1,17 @@
 import { Arguments } from '../arguments.ts'
 import { boolean } from '../../config/options/parsers.ts'
 import type { Settings } from '../../config/settings.ts'
-import type { StreamEvent } from '../../protocol/event-stream-parser.ts'
+import {
+  HubRefusal,
+  subscribe as subscribeTo,
+  type SubscriptionState,
+  type Update,
+} from '../../client/index.ts'
 import { byPattern, exactly } from '../tokens/claims.ts'
 import { hubUrl, ownHubUrl } from '../hub-address.ts'
 import { note, print } from '../output.ts'
 import { ownSettings } from '../own-settings.ts'
 import { givenToken, isStranger, ownTokens, type TokenSource } from '../tokens/own-token.ts'
-import { Subscription } from '../client/subscription.ts'
 
 export const subscribeHelp = `Usage: cinnabar subscribe [--match T]… [--urlpattern P]… [--topic S]… [options]
 
@@ -45,36 +49,46 @@ export async function subscribe(argv: readonly string[]): Promise<number> {
   args.expectNoPositionals()
   const settings = ownSettings(args.text('config'))
   const hub = args.parsed('hub', hubUrl) ?? ownHubUrl(settings)
-  const url = withMatchers(hub, args)
+  const matchers = readMatchers(args)
   const isJson = args.parsed('json', boolean) ?? false
   const tokens = readTokens(args, settings, hub)
   args.expectNoProblems()
   for (const sentence of tokens?.notes ?? []) note('subscribe', sentence)
-  const subscription = new Subscription({
-    url,
-    lastEventId: args.text('last-event-id') ?? '',
+  const subscription = subscribeTo({
+    hub,
+    ...matchers,
+    lastEventId: args.text('last-event-id'),
     token: tokens?.token,
-    onEvent: (event) => print(isJson ? asLine(event) : asBlock(event)),
-    onTrouble: (sentence) => note('subscribe', sentence),
+    onState: tellTrouble,
   })
-  process.once('SIGINT', () => subscription.stop())
-  process.once('SIGTERM', () => subscription.stop())
-  const end = await subscription.run()
-  if (end.reason === undefined) return 0
-  note('subscribe', `${hub} refused: ${end.reason}`)
-  return 1
+  process.once('SIGINT', () => subscription.close())
+  process.once('SIGTERM', () => subscription.close())
+  try {
+    for await (const update of subscription) await print(isJson ? asLine(update) : asBlock(update))
+    return 0
+  } catch (error) {
+    if (!(error instanceof HubRefusal)) throw error
+    note('subscribe', `${hub} refused: ${error.message}`)
+    return 1
+  }
 }
 
-const parameters = { match: 'match', urlpattern: 'match_urlpattern', topic: 'topic' } as const
-
-function withMatchers(hub: string, args: Arguments): string {
-  const url = new URL(hub)
-  for (const flag of ['match', 'urlpattern', 'topic'] as const)
-    for (const value of args.list(flag)) url.searchParams.append(parameters[flag], value)
-  url.searchParams.set('cursor_lines', '1') // so that a client that has heard nothing resumes too
-  if (['match', 'urlpattern', 'topic'].every((flag) => args.list(flag).length === 0))
+function readMatchers(args: Arguments) {
+  const matchers = {
+    match: args.list('match'),
+    urlPattern: args.list('urlpattern'),
+    topic: args.list('topic'),
+  }
+  if (Object.values(matchers).every((values) => values.length === 0))
     args.problems.push('expected a matcher: --match, --urlpattern or --topic, got none')
-  return url.href
+  return matchers
+}
+
+/** That the hub ends a stream from time to time is no trouble. */
+function tellTrouble(state: SubscriptionState): void {
+  if (state.name !== 'waiting' || state.isOrdinary || state.nextAttemptAt === undefined) return
+  const seconds = ((state.nextAttemptAt - Date.now()) / 1000).toFixed(1)
+  note('subscribe', `${state.reason}; trying again in ${seconds} s`)
 }
 
 /** Without a token of its own, a subscriber sees what an anonymous one may see. */
@@ -93,12 +107,12 @@ function readTokens(args: Arguments, settings: Settings, hub: string): TokenSour
   return undefined
 }
 
-function asLine({ id, type, data }: StreamEvent): string {
+function asLine({ id, type, data }: Update): string {
   return `${JSON.stringify({ id, type, data })}\n`
 }
 
 /** As it was on the wire, so that it can be read again. */
-function asBlock({ id, type, data }: StreamEvent): string {
+function asBlock({ id, type, data }: Update): string {
   const lines = data.split('\n').map((line) => `data: ${line}\n`)
   return `${type === 'message' ? '' : `event: ${type}\n`}${lines.join('')}${id === '' ? '' : `id: ${id}\n`}\n`
 }

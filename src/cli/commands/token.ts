@@ -17,13 +17,15 @@ import {
 } from '../tokens/claims.ts'
 import { audienceOf } from '../hub-address.ts'
 import { note, print } from '../output.ts'
+import { decode } from './decode.ts'
 import { ownSettings } from '../own-settings.ts'
 import { secretText } from '../secret-text.ts'
 import { givenKey, playgroundIssuer, type Signer, signerFrom } from '../tokens/signer.ts'
 
 export const tokenHelp = `Usage: cinnabar token [--publish T]… [--subscribe T]… [--urlpattern P]… [options]
+       cinnabar token --decode TOKEN
 
-Prints a signed token for the hub.
+Prints a signed token for the hub, or what one says and whether the hub would take it.
 
   --publish T        grant publishing to the topic T, or to all with "*"; repeatable
   --subscribe T      grant receiving private updates of T, or of all with "*"; repeatable
@@ -36,6 +38,8 @@ Prints a signed token for the hub.
   --sub ID           subject; default: a random urn:uuid
   --key KEY          secret or private key as PEM; @FILE reads it, @- from stdin
   --alg NAME         its algorithm; default HS256, required for a PEM
+  --decode TOKEN     print what this token says; @FILE reads it, @- from stdin; exit code 1
+                     when the hub would refuse it
   --config FILE      the hub's configuration file
 
 Issuer, audience and key come from the hub's own settings (environment, file) when not given;
@@ -54,6 +58,7 @@ const flags = {
   sub: 'text',
   key: 'text',
   alg: 'text',
+  decode: 'text',
   config: 'text',
 } as const
 
@@ -65,6 +70,7 @@ const defaultTtlMs = 3_600_000
 export async function token(argv: readonly string[]): Promise<number> {
   const args = new Arguments(argv, flags)
   args.expectNoPositionals()
+  if (args.text('decode') !== undefined) return decodeGiven(args)
   const settings = ownSettings(args.text('config'))
   const wish = readWish(args, audienceOf(settings))
   const ttlMs = args.parsed('ttl', duration({ floor: '1s', ceiling: '3650d' }))
@@ -84,6 +90,16 @@ export async function token(argv: readonly string[]): Promise<number> {
   for (const sentence of signer.notes) note('token', sentence)
   await print(`${text}\n`)
   return 0
+}
+
+/** Nothing is made here, so nothing that says what to make has a meaning. */
+function decodeGiven(args: Arguments): Promise<number> {
+  const text = args.parsed('decode', secretText)
+  const others = Object.keys(flags).filter((flag) => !['decode', 'config'].includes(flag))
+  for (const flag of others)
+    if (args.text(flag) !== undefined) args.problems.push(`--${flag}: has no meaning with --decode`)
+  args.expectNoProblems()
+  return decode(text ?? '', args.text('config'))
 }
 
 function readWish(args: Arguments, base: string): Wish {

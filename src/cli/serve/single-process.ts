@@ -6,6 +6,7 @@ import type { Settings } from '../../config/settings.ts'
 import { adminServer } from '../../http/operators/admin.ts'
 import { hubServer, listen } from '../../http/server.ts'
 import { playgroundTokens } from '../tokens/playground-token.ts'
+import { version } from '../version.ts'
 
 /** A hub that serves, whether by one process or by several. */
 export interface RunningHub {
@@ -54,6 +55,8 @@ export function serverOf(settings: Settings, { plugin }: Assembly): FastifyInsta
           anonymous,
           subscriptions,
           cookieName,
+          isOneOfSeveral: settings.workers !== 1,
+          version: version(),
           tokenFor: playgroundTokens(settings),
         }
       : undefined,

@@ -106,10 +106,7 @@ t.test('resumes after a cut in the middle of an event, without that event', asyn
 
   t.equal(code, 0)
   t.equal(stdout, 'data: a\nid: 1\n\ndata: b\nid: 2\n\n')
-  t.match(
-    stderr,
-    /^cinnabar subscribe: the stream was cut: (ECONNRESET )?aborted; trying again in 0\.\d s\n$/,
-  )
+  t.match(stderr, /^cinnabar subscribe: the stream was cut: .*; trying again in 0\.\d s\n$/)
   t.strictSame(cursorsOf(hub), [undefined, '1', '2'])
 })
 
@@ -161,7 +158,7 @@ t.test('comes back after 503, 502, 429 and a connection that is refused', async 
       'cinnabar subscribe: 503 Service Unavailable: draining',
       'cinnabar subscribe: 502 Bad Gateway',
       'cinnabar subscribe: 429 Too Many Requests',
-      'cinnabar subscribe: cannot reach the hub: ECONNRESET socket hang up',
+      'cinnabar subscribe: cannot reach the hub: UND_ERR_SOCKET other side closed',
     ],
   )
   t.strictSame(cursorsOf(hub), [undefined, '1', '1', '1', '1', '1'])
@@ -212,7 +209,7 @@ t.test('a refusal that will not change ends it with the reason', async (t) => {
   ])
 })
 
-t.test('makes a token for what is wanted, a new one for each connection', async (t) => {
+t.test('makes a token for what is wanted, and keeps it while it lasts', async (t) => {
   const hub = await fakeHub(t, stream([fast]), gone)
   const env = {
     MERCURE_TRUSTED_ISSUERS: 'https://app.example',
@@ -227,7 +224,7 @@ t.test('makes a token for what is wanted, a new one for each connection', async 
 
   t.equal(stderr, '')
   const tokens = hub.seen.map(({ headers }) => headers.authorization?.replace('Bearer ', '') ?? '')
-  t.equal(new Set(tokens).size, 2)
+  t.strictSame([tokens.length, new Set(tokens).size], [2, 1])
   t.match(decode(tokens[0] ?? ''), {
     header: { typ: 'at+jwt' },
     claims: {
