@@ -256,16 +256,17 @@ export class ResumingFeed implements Feed {
   async #replace(): Promise<void> {
     this.#overlap.keep()
     const { attempt, opened } = await this.#attempt()
-    if (opened.kind === 'live' && attempt !== undefined) {
+    if (opened.kind === 'live' && attempt !== undefined && !this.#overlap.isFull) {
       this.#successor = attempt
       this.#current?.connection.close('replaced')
       return
     }
     this.#overlap.keepNoMore()
-    if (opened.kind === 'trouble' || opened.kind === 'done') {
+    attempt?.connection.close('not needed')
+    if (opened.kind !== 'refused') {
       const ms = this.#backoff.afterFailure(opened.kind === 'trouble' ? opened.retryAfterMs : 0)
       this.#replaceTimer = setTimeout(() => this.#replaceWhenOutdated(), ms)
-    } else if (opened.kind === 'refused') this.#refuseChange(opened)
+    } else this.#refuseChange(opened)
   }
 
   /** Other matchers were refused: the stream goes on with those it has. */
