@@ -16,6 +16,11 @@ export class Overlap {
     this.#kept = [...this.#ids]
   }
 
+  /** More came than is remembered: the successor would tell some of it twice. */
+  get isFull(): boolean {
+    return (this.#kept?.length ?? 0) >= mostIds
+  }
+
   keepNoMore(): void {
     this.#kept = undefined
   }

@@ -14,6 +14,9 @@ export interface ResumingOptions extends HubOptions {
   readonly heartbeat?: number | undefined
 }
 
+/** A comment is a heartbeat, and no opening, after so long: then nothing more is replayed. */
+const replayMs = 10_000
+
 const streamEnded = 'the hub ended the stream'
 
 /** A connection, and what it was asked with. */
@@ -190,12 +193,13 @@ export class ResumingFeed implements Feed {
   /** Resolves with the reason why the stream has ended. */
   async #read({ connection, silence, ...attempt }: Attempt): Promise<string> {
     const { stream } = connection
+    const caughtUpAt = Date.now() + replayMs
     try {
       for (let bytes; (bytes = await connection.read()) !== undefined;) {
         const events = stream.push(bytes)
         const isBeat = events.length === 0 && bytes[0] === 0x3a
         silence.heard(isBeat)
-        if (isBeat) this.#overlap.end()
+        if (isBeat && Date.now() > caughtUpAt) this.#overlap.end()
         for (const event of events) {
           if (this.#isOver) break
           const handedOver = this.#take(event, attempt)
@@ -256,16 +260,17 @@ export class ResumingFeed implements Feed {
   async #replace(): Promise<void> {
     this.#overlap.keep()
     const { attempt, opened } = await this.#attempt()
-    if (opened.kind === 'live' && attempt !== undefined) {
+    if (opened.kind === 'live' && attempt !== undefined && !this.#overlap.isFull) {
       this.#successor = attempt
       this.#current?.connection.close('replaced')
       return
     }
     this.#overlap.keepNoMore()
-    if (opened.kind === 'trouble' || opened.kind === 'done') {
+    attempt?.connection.close('not needed')
+    if (opened.kind !== 'refused') {
       const ms = this.#backoff.afterFailure(opened.kind === 'trouble' ? opened.retryAfterMs : 0)
       this.#replaceTimer = setTimeout(() => this.#replaceWhenOutdated(), ms)
-    } else if (opened.kind === 'refused') this.#refuseChange(opened)
+    } else this.#refuseChange(opened)
   }
 
   /** Other matchers were refused: the stream goes on with those it has. */

@@ -82,6 +82,35 @@ t.test('in Chromium, loaded by a script of type module', { skip }, async (t) => 
     await context.close()
   })
 
+  t.test(
+    'a tab that starts earlier than the leader knows catches up alone, then joins',
+    async (t) => {
+      const context = await browser.newContext()
+      const own = { hub: hub.url, match: 'past', shared: true }
+      const publish = (data: string) => hub.publish({ topic: 'past', data })
+      for (const data of ['1', '2', '3']) await publish(data)
+      const leader = await openTab(context, site.origin, own)
+      await live(leader)
+
+      const late = await openTab(context, site.origin, { ...own, lastEventId: 'earliest' })
+      await until(async () => (await heard(late)).length === 3)
+      for (const data of ['4', '5']) await publish(data)
+      for (const [tab, count] of [
+        [leader, 2],
+        [late, 5],
+      ] as const)
+        await until(async () => (await heard(tab)).length === count)
+      await hub.untilSubscribers(1)
+      await publish('6')
+      await until(async () => (await heard(late)).length === 6)
+
+      t.strictSame(await heard(late), ['1', '2', '3', '4', '5', '6'])
+      t.strictSame(await heard(leader), ['4', '5', '6'])
+      await context.close()
+      await hub.untilSubscribers(0)
+    },
+  )
+
   t.test('tabs share one connection, and lose nothing when tabs close at random', async (t) => {
     const context = await browser.newContext()
     const shared = { ...options, shared: true }

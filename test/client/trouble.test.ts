@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http'
 import { mock } from 'node:test'
 import t from 'tap'
 import { publish, publishBatch, subscribe, subscriptions } from '../../src/client/index.ts'
@@ -228,6 +229,36 @@ t.test('with the clock in hand', async (t) => {
       [100, 200, 400, 800, 900, 900],
     )
   })
+})
+
+t.test('a replay that comes after the opening of a new stream is no news', async (t) => {
+  const responses: ServerResponse[] = []
+  const keep: Answer = (response) => {
+    responses.push(response.writeHead(200, { 'content-type': 'text/event-stream' }))
+    if (responses.length === 1) response.write(`${fast}id: 0\ndata: first\n\n`)
+  }
+  const hub = await fakeHub(t, (response) => {
+    keep(response, hub.seen[0] as never)
+    if (responses.length === 2) responses[0]?.write('id: 1\ndata: meanwhile\n\n')
+  })
+  const heard: string[] = []
+  const subscription = subscribe({
+    hub: hub.url,
+    match: 'a',
+    onEvent: ({ data }) => heard.push(data),
+  })
+  t.teardown(() => subscription.close())
+  await until(() => heard.length === 1)
+
+  const adding = subscription.add({ match: 'b' })
+  await until(() => heard.length === 2)
+  responses[1]?.write(':\nretry: 50\nid: #0\n\n')
+  await adding
+  await until(() => subscription.lastEventId === '#0')
+  responses[1]?.write('id: 1\ndata: meanwhile\n\nid: 2\ndata: after\n\n')
+  await until(() => heard.includes('after'))
+
+  t.strictSame(heard, ['first', 'meanwhile', 'after'])
 })
 
 t.test('publishing', async (t) => {
