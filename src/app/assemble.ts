@@ -1,4 +1,3 @@
-import type { Logger } from 'pino'
 import { Authenticator, type KeySourceEvent } from '../auth/authenticator.ts'
 import { OriginList } from '../net/origin-list.ts'
 import { isLocalOrigin } from '../net/loopback.ts'
@@ -20,6 +19,7 @@ import { isRedisUrl } from '../log/redis/url.ts'
 import { tellBoth } from '../protocol/legacy/subscription.ts'
 import { Journal } from './event-log.ts'
 import { openFiles, openFilesLimit } from './host-limits.ts'
+import type { Teller } from './tell.ts'
 import { troubleOf } from './redis-trouble.ts'
 import { seldom } from './seldom.ts'
 
@@ -53,9 +53,6 @@ export interface Surroundings {
   /** How many there are. The history was looked at before, and limits are somebody else's to compare. */
   readonly workers?: number
 }
-
-/** What an assembly tells: pino's shape, so that pino fits; silent when embedded without one. */
-export type Teller = Pick<Logger, 'info' | 'warn' | 'error' | 'debug'>
 
 /**
  * Opens log and keys and builds the hub on them.

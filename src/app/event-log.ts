@@ -5,7 +5,7 @@ import type { CloseReason, Subscriber } from '../hub/stream/subscriber.ts'
 import type { Log } from '../log/log.ts'
 import type { HubError } from '../protocol/errors.ts'
 import type { LimitName } from '../protocol/limits.ts'
-import type { Teller } from './assemble.ts'
+import type { Teller } from './tell.ts'
 
 /** Lines of one kind within one window; what comes beyond is counted and told at its end. */
 const mostLines = 5
