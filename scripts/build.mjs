@@ -43,6 +43,9 @@ export function build() {
   chmodSync(join(root, 'dist/src/cli/main.js'), 0o755) // npx runs it as it is
   mkdirSync(join(root, 'dist/src/page'), { recursive: true })
   cpSync(join(root, 'src/page/assets'), join(root, 'dist/src/page/assets'), { recursive: true })
+  const scripts = 'src/log/redis/scripts'
+  for (const name of readdirSync(join(root, scripts)).filter((file) => file.endsWith('.lua')))
+    cpSync(join(root, scripts, name), join(root, 'dist', scripts, name))
   writeFileSync(stamp, '')
 }
 

@@ -38,7 +38,7 @@ export function recordsOf(updates: readonly Update[], kind: EntryKind): Buffer[]
   }
 }
 
-/** What the script is given for these appends (redis-scripts.ts). */
+/** What the script is given for these appends (scripts/append.lua). */
 export function argumentsOf(waiting: readonly Waiting[]): Argument[] {
   return waiting.flatMap(({ updates, options: { once, marks = [] }, records }) => [
     updates.length,
