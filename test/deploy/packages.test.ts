@@ -60,3 +60,27 @@ for (const name of [
       [],
     )
   })
+
+t.test(
+  'a packed tarball holds what was built, every script of Redis, and no source map',
+  async (t) => {
+    const { scripts } = JSON.parse(repositoryFile('package.json')) as {
+      scripts: { prepack: string }
+    }
+    const pack = spawnSync('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], {
+      cwd: root,
+      encoding: 'utf8',
+    })
+    const [{ files }] = JSON.parse(pack.stdout) as [{ files: { path: string }[] }]
+    const names = files.map(({ path }) => path)
+
+    t.equal(scripts.prepack, 'node scripts/build.mjs', 'a fresh clone is built before it is packed')
+    for (const name of ['dist/src/index.js', 'dist/src/index.d.ts', 'dist/src/cli/main.js'])
+      t.ok(names.includes(name), name)
+    t.ok(names.includes('dist/src/log/redis/scripts/append.lua'))
+    t.strictSame(
+      names.filter((name) => name.endsWith('.map')),
+      [],
+    )
+  },
+)
