@@ -68,7 +68,7 @@ function nobody({ anonymous, issuers, legacyKeys }: Settings): string | undefine
   if (anonymous || issuers.length > 0 || hasKey(legacyKeys)) return undefined
   return problem(
     'publisher_jwt_key, subscriber_jwt_key',
-    'a key, a JWK Set or issuers: in the file (or --anonymous, or --playground to try it out)',
+    'a key, a JWK Set or issuers (or anonymous, or playground to try it out)',
     'nothing',
     undefined,
   )

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Backoff, retryAfterMs } from './backoff.ts'
-import { EventStream, type StreamEvent } from './event-stream-parser.ts'
+import { EventStream, type StreamEvent } from '../../protocol/event-stream-parser.ts'
 import { failureOf, reasonOf, send } from './request.ts'
 
 export interface SubscriptionOptions {

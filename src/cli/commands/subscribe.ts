@@ -1,7 +1,7 @@
 import { Arguments } from '../arguments.ts'
 import { boolean } from '../../config/options/parsers.ts'
 import type { Settings } from '../../config/settings.ts'
-import type { StreamEvent } from '../client/event-stream-parser.ts'
+import type { StreamEvent } from '../../protocol/event-stream-parser.ts'
 import { byPattern, exactly } from '../tokens/claims.ts'
 import { hubUrl, ownHubUrl } from '../hub-address.ts'
 import { note, print } from '../output.ts'

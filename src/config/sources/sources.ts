@@ -20,7 +20,12 @@ export interface Sources {
   readonly env: Readonly<Record<string, string | undefined>>
   /** Replaces the file system in tests. */
   readonly readFile?: (path: string) => string
+  /** What a program gives by itself, in the names of the file and in its own types. */
+  readonly own?: Readonly<Record<string, unknown>>
 }
+
+/** What messages name as the place of options that a program gives. */
+const ownPlace = 'createHub'
 
 /** An option's text and where it was found: `--heartbeat`, `MERCURE_HEARTBEAT` or `hub.yaml:heartbeat`. */
 export interface Given {
@@ -50,7 +55,8 @@ export const serveFlags: Readonly<Record<string, FlagKind>> = {
   ...Object.fromEntries(optionNames.map((name) => [flagOf(name).slice(2), flagKind(name)])),
 }
 
-export function readSources({ argv, env, readFile = readText }: Sources): Readings {
+export function readSources({ argv, env, readFile = readText, own }: Sources): Readings {
+  if (own !== undefined) return readOwn(own)
   const flags = readCommandLine(argv)
   const environment = readEnvironment(env)
   const path = flags.config ?? environment.config
@@ -65,6 +71,25 @@ export function readSources({ argv, env, readFile = readText }: Sources): Readin
     strangers: environment.strangers,
     warnings: environment.warnings,
   }
+}
+
+function readOwn(own: Readonly<Record<string, unknown>>): Readings {
+  const entries = Object.entries(own).filter(([, value]) => value !== undefined)
+  const { given, issuers, legacy, problems } = readEntries(
+    ownPlace,
+    Object.fromEntries(entries.map(([name, value]) => [name, spelled(value)])),
+  )
+  const none = { yesExpose: false, strangers: [], warnings: [] }
+  return { ...none, given, issuers, legacy, file: ownPlace, problems }
+}
+
+/** A program's value as an operator would write it: `true` is `1`, whole numbers are digits. */
+function spelled(value: unknown): unknown {
+  if (typeof value === 'boolean') return value ? '1' : '0'
+  if (typeof value === 'number') return String(value)
+  if (Array.isArray(value)) return value.map(spelled)
+  if (typeof value !== 'object' || value === null) return value
+  return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, spelled(one)]))
 }
 
 function readCommandLine(argv: readonly string[]) {
@@ -104,13 +129,17 @@ function readEnvironment(env: Sources['env']) {
 }
 
 function readConfigFile(path: string | undefined, readFile: (path: string) => string) {
-  const given = new Map<OptionName, Given>()
-  if (path === undefined) return { given, issuers: undefined, legacy: undefined, problems: [] }
+  if (path === undefined) return readEntries('', {})
   const file = openConfigFile(path, readFile)
-  const problems = [...file.problems]
-  const { issuers, legacy, ...entries } = file.entries
+  const read = readEntries(path, file.entries)
+  return { ...read, problems: [...file.problems, ...read.problems] }
+}
+
+function readEntries(place: string, { issuers, legacy, ...entries }: ConfigFile['entries']) {
+  const given = new Map<OptionName, Given>()
+  const problems: string[] = []
   for (const [name, value] of Object.entries(entries)) {
-    const origin = `${path}:${name}`
+    const origin = `${place}:${name}`
     if (!isOptionName(name)) {
       problems.push(unknown(origin, 'key', name, String(value), (one) => one))
       continue

@@ -73,6 +73,7 @@ export class Subscriber implements Member, Refillable, Spoke {
   /** The peer was seen taking bytes while others were pending: it reads, slowly. */
   isSlowReader = false
   isQueuedForReplay = false
+  closedAs: CloseReason | undefined
   /** It was told that entries before this replay, or in it, are missing; or it asked for what is left. */
   knowsOfGap = false
 
@@ -171,6 +172,7 @@ export class Subscriber implements Member, Refillable, Spoke {
   close(reason: CloseReason): void {
     if (this.state === 'closed') return
     this.state = 'closed'
+    this.closedAs = reason
     this.#outbox.close(reason === 'rotated' || reason === 'drained' || reason === 'kicked')
     this.#host.ended(this, reason)
   }

@@ -11,7 +11,7 @@ const privatePem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(
 
 t.test('without a key, and not anonymous, no hub starts', async (t) => {
   t.strictSame(problemsOf({}), [
-    'publisher_jwt_key, subscriber_jwt_key: expected a key, a JWK Set or issuers: in the file (or --anonymous, or --playground to try it out), got nothing',
+    'publisher_jwt_key, subscriber_jwt_key: expected a key, a JWK Set or issuers (or anonymous, or playground to try it out), got nothing',
   ])
   t.strictSame(problemsOf({ argv: ['--anonymous'] }), [])
 })

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { EventStream, type StreamEvent } from '../../../src/cli/client/event-stream-parser.ts'
+import { EventStream, type StreamEvent } from '../../src/protocol/event-stream-parser.ts'
 
 const bytes = (text: string) => new TextEncoder().encode(text)
 
