@@ -1,37 +1,15 @@
-import { execFileSync } from 'node:child_process'
 import { readdirSync } from 'node:fs'
 import { createConnection } from 'node:net'
 import t from 'tap'
 import { HubProcess } from '../../fixtures/hub-process.ts'
+import { nodeBinary, nodeVersions } from '../../fixtures/node-binary.ts'
 import { SseClient } from '../../fixtures/sse-client.ts'
 import { until } from '../../fixtures/until.ts'
 
 // The hub lets go of Node's HTTP parser once a stream has started (src/http/connection/detach-parser.ts). Which members
 // that needs differs between releases, so every supported one is tried.
 
-/** A Node.js release from the npm registry; undefined when it cannot be had. */
-function nodeBinary(version: string): string | undefined {
-  try {
-    const args = [
-      'exec',
-      '--yes',
-      `--package=node@${version}`,
-      '--',
-      'node',
-      '-p',
-      'process.execPath',
-    ]
-    return execFileSync('npm', args, {
-      encoding: 'utf8',
-      stdio: ['ignore', 'pipe', 'ignore'],
-    }).trim()
-  } catch (error) {
-    if (process.env['CI'] !== undefined) throw error
-    return undefined
-  }
-}
-
-for (const version of ['20.19', '22', '24'])
+for (const version of nodeVersions)
   t.test(`a stream works, and leaves nothing behind, on Node ${version}`, async (t) => {
     const node = nodeBinary(version)
     if (node === undefined) {
