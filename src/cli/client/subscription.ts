@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Backoff, retryAfterMs } from './backoff.ts'
 import { EventStream, type StreamEvent } from '../../protocol/event-stream-parser.ts'
-import { failureOf, reasonOf, send } from './request.ts'
+import { failureOf, plainUrlInstead, reasonOf, send, unreachable } from './request.ts'
 
 export interface SubscriptionOptions {
   /** The hub's URL with all parameters but the cursor. */
@@ -14,10 +14,17 @@ export interface SubscriptionOptions {
   readonly onEvent: (event: StreamEvent) => Promise<void>
   /** Told why there is no stream, and when the next attempt is made. */
   readonly onTrouble: (sentence: string) => void
+  /** Told of each stream that opens. */
+  readonly onOpen?: () => void
+  /** Sent with each request. */
+  readonly headers?: Readonly<Record<string, string>>
 }
 
-/** The hub refused for `reason`; without one it said that there is nothing more, or we were stopped. */
+/** The hub refused for `reason`; `isDone` when it said that there is nothing more; neither when we were stopped. */
 export interface End {
+  readonly isDone?: boolean
+  /** The hub was never reached, and will not be at this URL. */
+  readonly isUnreachable?: boolean
   readonly reason?: string
 }
 
@@ -60,6 +67,10 @@ export class Subscription {
     try {
       response = await this.#connect()
     } catch (error) {
+      if (plainUrlInstead(this.#options.url, failureOf(error)) !== undefined) {
+        const { origin, pathname } = new URL(this.#options.url)
+        return { end: { reason: unreachable(`${origin}${pathname}`, error), isUnreachable: true } }
+      }
       return {
         waitMs: this.#backoff.afterFailure(),
         trouble: `cannot reach the hub: ${failureOf(error)}`,
@@ -67,7 +78,7 @@ export class Subscription {
     }
     const { statusCode = 0, headers } = response
     if (statusCode === 200) return this.#read(response)
-    if (statusCode === 204) return { end: this.#letGo(response, {}) }
+    if (statusCode === 204) return { end: this.#letGo(response, { isDone: true }) }
     const reason = await reasonOf(response).catch(() => String(statusCode)) // cut while it explained itself
     if (statusCode !== 429 && statusCode < 500) return { end: { reason } }
     return {
@@ -82,6 +93,7 @@ export class Subscription {
     return send(cursor.url, {
       method: 'GET',
       headers: {
+        ...this.#options.headers,
         accept: 'text/event-stream',
         'cache-control': 'no-store',
         ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
@@ -96,6 +108,7 @@ export class Subscription {
     if (!/^text\/event-stream *(?:;|$)/i.test(type))
       return { end: this.#letGo(response, { reason: `expected text/event-stream, got ${type}` }) }
     this.#backoff.succeeded()
+    this.#options.onOpen?.()
     try {
       await this.#readEvents(response)
     } catch (error) {

@@ -3,9 +3,11 @@ import { boolean } from '../../config/options/parsers.ts'
 import type { Settings } from '../../config/settings.ts'
 import type { StreamEvent } from '../../protocol/event-stream-parser.ts'
 import { byPattern, exactly } from '../tokens/claims.ts'
-import { hubUrl, ownHubUrl } from '../hub-address.ts'
-import { note, print } from '../output.ts'
+import { audienceOf, callOf, hubUrl } from '../hub-address.ts'
+import { complain, note, print } from '../output.ts'
 import { ownSettings } from '../own-settings.ts'
+import { StreamNotes } from '../client/stream-notes.ts'
+import { checkMatchers } from '../tokens/matchers.ts'
 import { givenToken, isStranger, ownTokens, type TokenSource } from '../tokens/own-token.ts'
 import { Subscription } from '../client/subscription.ts'
 
@@ -20,11 +22,12 @@ refuses.
   --topic S           protocol 0.x: a topic or URI Template; repeatable
   --last-event-id ID  start after this event; "earliest" for everything that is kept
   --json              one object per line with id, type and data
-  --hub URL           the hub's whole URL; default: the one of the settings,
+  --hub URL           the hub's URL; default: the one of the settings,
                       http://127.0.0.1:3000/.well-known/mercure
   --token TOKEN       default: one made with the hub's own key; @FILE reads it
   --anonymous         send no token
   --config FILE       the hub's configuration file
+  --quiet             no notes on stderr
 `
 
 const flags = {
@@ -32,7 +35,6 @@ const flags = {
   urlpattern: 'list',
   topic: 'list',
   'last-event-id': 'text',
-  json: 'switch',
   hub: 'text',
   token: 'text',
   anonymous: 'switch',
@@ -44,24 +46,29 @@ export async function subscribe(argv: readonly string[]): Promise<number> {
   const args = new Arguments(argv, flags)
   args.expectNoPositionals()
   const settings = ownSettings(args.text('config'))
-  const hub = args.parsed('hub', hubUrl) ?? ownHubUrl(settings)
+  const { url: hub, headers } = callOf(settings, args.parsed('hub', hubUrl))
+  checkMatchers(args, { exact: ['match'], urlpattern: ['urlpattern'] }, audienceOf(settings, hub))
   const url = withMatchers(hub, args)
   const isJson = args.parsed('json', boolean) ?? false
   const tokens = readTokens(args, settings, hub)
   args.expectNoProblems()
   for (const sentence of tokens?.notes ?? []) note('subscribe', sentence)
+  const notes = new StreamNotes(hub)
   const subscription = new Subscription({
     url,
+    headers,
     lastEventId: args.text('last-event-id') ?? '',
     token: tokens?.token,
     onEvent: (event) => print(isJson ? asLine(event) : asBlock(event)),
-    onTrouble: (sentence) => note('subscribe', sentence),
+    onOpen: () => notes.open(),
+    onTrouble: (sentence) => notes.trouble(sentence),
   })
   process.once('SIGINT', () => subscription.stop())
   process.once('SIGTERM', () => subscription.stop())
   const end = await subscription.run()
+  if (end.isDone === true) notes.done()
   if (end.reason === undefined) return 0
-  note('subscribe', `${hub} refused: ${end.reason}`)
+  complain('subscribe', end.isUnreachable ? end.reason : `${hub} refused: ${end.reason}`)
   return 1
 }
 

@@ -48,13 +48,18 @@ export function accessTokenClaims(wish: Wish, { issuer, audience, subject, ttlMs
 /** The claims of a 0.x token (draft-07 § 2.3): a payload belongs to all of its subscriptions, and it may live for ever. */
 export function legacyClaims({ publish, subscribe, payload }: Wish, ttlMs?: number): Claims {
   const selectors = {
-    publish: publish.map(({ match }) => match),
-    subscribe: subscribe.map(({ match }) => match),
+    publish: publish.map(selectorOf),
+    subscribe: subscribe.map(selectorOf),
   }
   return {
     mercure: { ...selectors, ...(payload === undefined ? {} : { payload }) },
     ...(ttlMs === undefined ? {} : lifetime(ttlMs)),
   }
+}
+
+/** A pattern is spelled as an object, for a text would be a URI Template. */
+function selectorOf(topic: GrantedTopic): string | GrantedTopic {
+  return topic.match_type === undefined ? topic.match : topic
 }
 
 function lifetime(ttlMs: number): { readonly iat: number; readonly exp: number } {
