@@ -87,10 +87,10 @@ function logged(word: string): string {
 }
 
 async function completed() {
-  const all = Object.entries(commands).map(async ([name, { summary, help }]) => ({
+  const all = Object.entries(commands).map(async ([name, command]) => ({
     name,
-    summary,
-    help: await help(),
+    summary: command.summary,
+    help: await command.help(),
   }))
   return [...(await Promise.all(all)), { name: 'help', summary: 'tells more about one', help: '' }]
 }

@@ -18,6 +18,8 @@ ${notation}
       YAML or JSON.
   --yes-expose
       Let the playground listen on more than loopback. There is no variable for it.
+  --json, --quiet
+      The same as --log-format json and --log-level warn.
 
 ${groups.map(helpOfGroup).join('\n\n')}
 `

@@ -7,6 +7,7 @@ import { backlog } from '../../http/server.ts'
 import type { StoreFinding } from '../../log/lmdb/repair/check.ts'
 import { Arguments } from '../arguments.ts'
 import { answer, isQuiet } from '../output.ts'
+import { ProgressLine } from '../progress-line.ts'
 
 export const checkHelp = `Usage: cinnabar check [--repair] [--compact] [--config FILE] [options of serve]
 
@@ -77,7 +78,11 @@ async function history(
     return [{ kind: 'ok', about, what }]
   }
   const { checkStore } = await import('../../log/lmdb/repair/check.ts') // LMDB is loaded where it is used
+  const { watchProgress } = await import('../../log/lmdb/repair/progress.ts')
+  const line = new ProgressLine()
+  if (process.stderr.isTTY && !isQuiet()) watchProgress((...progress) => line.show(...progress))
   const findings = await checkStore(transportUrl.slice('lmdb:'.length), options)
+  line.clear()
   return findings.map(({ kind, what }) => ({ kind, about, what }))
 }
 

@@ -36,7 +36,9 @@ async function schema(): Promise<number> {
 }
 
 async function show(argv: readonly string[]): Promise<number> {
-  const settingsArgv = argv.filter((one) => one !== 'show' && !/^--(json|quiet)(=|$)/.test(one))
+  const settingsArgv = argv.filter(
+    (one, at) => at !== argv.indexOf('show') && !/^--(json|quiet)(=|$)/.test(one),
+  )
   const { shown, problems } = effectiveSettings({ argv: settingsArgv, env: process.env })
   await answer(shown.map(lineOf).join(''), Object.fromEntries(shown.map(entryOf)))
   for (const problem of problems) complain('config', problem)
