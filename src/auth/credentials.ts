@@ -105,7 +105,12 @@ export function readHeader(lines: readonly string[]): string {
   if (!/^bearer(?: |$)/i.test(line))
     throw invalidCredentials('malformed', 'the Authorization header must use the Bearer scheme')
   if (line.length < minHeaderBytes)
-    throw invalidCredentials('malformed', 'the bearer token is missing or too short')
+    throw invalidCredentials(
+      'malformed',
+      line.slice('bearer'.length).trim() === ''
+        ? 'there is no token after "Bearer"'
+        : 'this is no JSON Web Token: it is too short',
+    )
 
   const token = bearer.exec(line)?.groups?.['token']
   if (token === undefined)

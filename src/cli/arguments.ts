@@ -1,11 +1,15 @@
 import { type FlagKind, type Flags, readFlags } from '../config/sources/flags.ts'
 import { boolean, type Parser } from '../config/options/parsers.ts'
 import { problem, quote } from '../config/problem.ts'
+import { talk } from './output.ts'
 
 /** A command called in a way it does not understand: exit code 2. One line per problem. */
 export class UsageError extends Error {
   override readonly name = 'UsageError'
 }
+
+/** What every command understands: how it talks. */
+export const manners = { json: 'switch', quiet: 'switch' } as const
 
 /**
  * What a command was called with.
@@ -19,10 +23,11 @@ export class Arguments {
   readonly #texts: Flags['texts']
 
   constructor(argv: readonly string[], kinds: Readonly<Record<string, FlagKind>>) {
-    const { texts, positionals, problems } = readFlags(argv, kinds)
+    const { texts, positionals, problems } = readFlags(argv, { ...kinds, ...manners })
     this.#texts = texts
     this.positionals = positionals
     this.problems = [...problems]
+    talk({ isJson: this.isOn('json'), isQuiet: this.isOn('quiet') })
   }
 
   text(flag: string): string | undefined {
@@ -48,7 +53,8 @@ export class Arguments {
   }
 
   refuse(flag: string, expected: string, got: string): void {
-    this.problems.push(problem(`--${flag}`, expected, got, undefined))
+    const sentence = problem(`--${flag}`, expected, got, undefined)
+    if (!this.problems.includes(sentence)) this.problems.push(sentence)
   }
 
   expectNoPositionals(): void {

@@ -17,7 +17,7 @@ const commands: Readonly<Record<string, Command>> = {
   serve: {
     summary: 'runs the hub',
     help: async () => (await import('../config/help.ts')).serveHelp(),
-    run: async (argv) => (await import('./serve/serve.ts')).serve(argv),
+    run: async (argv) => (await import('./serve/serve.ts')).serve(argv.map(logged)),
   },
   token: {
     summary: 'prints a signed token',
@@ -44,6 +44,17 @@ const commands: Readonly<Record<string, Command>> = {
     help: async () => (await import('./commands/explain.ts')).explainHelp,
     run: async (argv) => (await import('./commands/explain.ts')).explain(argv),
   },
+  config: {
+    summary: 'prints the effective settings, or the schema of the file',
+    help: async () => (await import('./commands/config.ts')).configHelp,
+    run: async (argv) => (await import('./commands/config.ts')).config(argv),
+  },
+  completion: {
+    summary: 'prints what makes a shell complete commands',
+    help: async () => (await import('./commands/completion.ts')).completionHelp,
+    run: async (argv) =>
+      (await import('./commands/completion.ts')).completion(argv, await completed()),
+  },
   kick: {
     summary: 'closes streams of a subject, or the one with a subscription',
     help: async () => (await import('./commands/kick.ts')).kickHelp,
@@ -54,6 +65,7 @@ const commands: Readonly<Record<string, Command>> = {
 const badUsage = 2
 
 async function main([name, ...argv]: readonly string[]): Promise<number> {
+  if (name === 'help' && argv[0] !== undefined && !argv[0].startsWith('-')) return helpOn(argv[0])
   if (name === undefined || name === '--help' || name === '-h' || name === 'help')
     return say(overview())
   if (name === '--version') return say(`${version()}\n`)
@@ -70,6 +82,25 @@ async function main([name, ...argv]: readonly string[]): Promise<number> {
   }
 }
 
+async function helpOn(name: string): Promise<number> {
+  const command = Object.hasOwn(commands, name) ? commands[name] : undefined
+  return command === undefined ? refuse(name) : say(await command.help())
+}
+
+/** A hub talks in its log. */
+function logged(word: string): string {
+  return { '--json': '--log-format=json', '--quiet': '--log-level=warn' }[word] ?? word
+}
+
+async function completed() {
+  const all = Object.entries(commands).map(async ([name, command]) => ({
+    name,
+    summary: command.summary,
+    help: await command.help(),
+  }))
+  return [...(await Promise.all(all)), { name: 'help', summary: 'tells more about one', help: '' }]
+}
+
 function overview(): string {
   const lines = Object.entries(commands).map(
     ([name, { summary }]) => `  ${name.padEnd(10)} ${summary}\n`,
@@ -79,7 +110,7 @@ function overview(): string {
 A Server-Sent Events hub that speaks the Mercure protocol.
 
 ${lines.join('')}
-"cinnabar COMMAND --help" tells the options of a command; "cinnabar --version" the version.
+"cinnabar help COMMAND" tells the options of a command; "cinnabar --version" the version.
 `
 }
 

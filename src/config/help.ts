@@ -18,8 +18,46 @@ ${notation}
       YAML or JSON.
   --yes-expose
       Let the playground listen on more than loopback. There is no variable for it.
-${optionNames.map(helpOf).join('\n')}
+  --json, --quiet
+      The same as --log-format json and --log-level warn.
+
+${groups.map(helpOfGroup).join('\n\n')}
 `
+}
+
+type Name = (typeof optionNames)[number]
+
+/** What belongs together, by how its names begin or what they are. */
+const topics: readonly (readonly [title: string, names: RegExp])[] = [
+  [
+    'Where it listens',
+    /^(?:host|port|admin_\w+|public_urls|resource_identifier|trusted_proxies|tls_\w+)$/,
+  ],
+  [
+    'Whose tokens it believes',
+    /^(?:trusted_issuers|\w+_jwt_\w+|\w+_jwks_uri|cookie_name|anonymous)$/,
+  ],
+  [
+    'What it speaks',
+    /^(?:protocol_\w+|subscriptions|subscription_grace|debugger|playground|cors_origins|publish_origins|cursor_lines)$/,
+  ],
+  ['History', /^(?:transport_url|history_\w+|idempotency_window)$/],
+  ['Time', /^(?:heartbeat|\w+_timeout)$/],
+  ['Bounds', /^(?:max_\w+|subscriber_buffer)$/],
+  ['Machine', /^(?:workers|topic_matcher_cache|registry_shards)$/],
+  ['Log', /^log_/],
+]
+
+const groups = [...topics.map(([title]) => title), 'Others']
+  .map((title) => ({ title, names: optionNames.filter((name) => groupOf(name) === title) }))
+  .filter(({ names }) => names.length > 0)
+
+export function groupOf(name: Name): string {
+  return topics.find(([, names]) => names.test(name))?.[0] ?? 'Others'
+}
+
+function helpOfGroup({ title, names }: { title: string; names: readonly Name[] }): string {
+  return `${title}:\n\n${names.map(helpOf).join('\n')}`
 }
 
 function helpOf(name: (typeof optionNames)[number]): string {

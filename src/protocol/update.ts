@@ -47,7 +47,9 @@ function validateTopic(topic: string, hubUrl: string): void {
   if (isReserved(topic, hubUrl))
     throw new HubError(
       'invalid_update',
-      `topics that resolve to ${hubPath} are reserved for the hub`,
+      topic === ''
+        ? 'a topic must not be empty'
+        : `topics that resolve to ${hubPath} are reserved for the hub`,
       { cause: 'reserved_topic' },
     )
 }

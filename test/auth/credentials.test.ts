@@ -24,7 +24,8 @@ const cookiePost = { role: 'publisher', cookie: `${cookieName}=${token}`, isUnsa
 
 const tooMany = badCredentials('there must be one Authorization header at most')
 const notBearer = badCredentials('the Authorization header must use the Bearer scheme')
-const tooShort = badCredentials('the bearer token is missing or too short')
+const tooShort = badCredentials('this is no JSON Web Token: it is too short')
+const missing = badCredentials('there is no token after "Bearer"')
 const badForm = badCredentials('the Authorization header must be "Bearer", a space and the token')
 const noOrigin = badCredentials(
   'publishing with a cookie needs an Origin or Referer header; use an Authorization header elsewhere',
@@ -48,7 +49,7 @@ t.test('behaviour 76: 48 bytes of Authorization are long enough, 47 are not', as
 
   t.strictSame(await outcome(auth, withHeader('x')), tooShort)
   t.strictSame(await outcome(auth, withHeader('x'.repeat(40))), tooShort)
-  t.strictSame(await outcome(auth, presented({ authorization: ['Bearer'] })), tooShort)
+  t.strictSame(await outcome(auth, presented({ authorization: ['Bearer'] })), missing)
   t.strictSame(
     await outcome(auth, withHeader('x'.repeat(41))),
     badToken('the token is not a signed JWT in compact form'),

@@ -52,6 +52,23 @@ export function failureOf(error: unknown): string {
   return cause.includes(code) ? cause : `${code} ${cause}`
 }
 
+/** What a server says that does not speak TLS, in the words of OpenSSL. */
+const noTls = /wrong.version.number|packet.length.too.long|http.request|unknown.protocol/i
+
+/** For an https URL at which nobody speaks TLS, the URL that was probably meant. */
+export function plainUrlInstead(url: string, failure: string): string | undefined {
+  const isTls = /^https:/i.test(url)
+  return isTls && noTls.test(failure) ? url.replace(/^https:/i, 'http:') : undefined
+}
+
+/** Why there was no answer from `url`, for the caller of a command. */
+export function unreachable(url: string, error: unknown): string {
+  const failure = failureOf(error)
+  const meant = plainUrlInstead(url, failure)
+  if (meant !== undefined) return `${url} does not speak TLS; did you mean ${meant}?`
+  return `cannot reach ${url}: ${failure}`
+}
+
 /** The whole body as text. */
 export async function textOf(response: IncomingMessage): Promise<string> {
   response.setEncoding('utf8')

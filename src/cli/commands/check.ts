@@ -6,7 +6,8 @@ import { reservedFiles } from '../../http/connection/connection-limit.ts'
 import { backlog } from '../../http/server.ts'
 import type { StoreFinding } from '../../log/lmdb/repair/check.ts'
 import { Arguments } from '../arguments.ts'
-import { print } from '../output.ts'
+import { answer, isQuiet } from '../output.ts'
+import { ProgressLine } from '../progress-line.ts'
 
 export const checkHelp = `Usage: cinnabar check [--repair] [--compact] [--config FILE] [options of serve]
 
@@ -18,6 +19,8 @@ Prints a line per finding. A running hub may go on; --repair and --compact need 
                    what it dropped, and keeps the damaged file beside it
   --compact        gives the room that trimmed updates left back to the disk
   --config FILE    the hub's configuration file
+  --json           a finding per line as an object
+  --quiet          no line for what is fine
 
 Exit code: 0 nothing is wrong (there may be warnings), 1 something is, 2 unknown flag.
 `
@@ -36,7 +39,7 @@ export async function check(argv: readonly string[]): Promise<number> {
   const [repair, compact] = [args.isOn('repair'), args.isOn('compact')]
   args.expectNoPositionals()
   args.expectNoProblems()
-  const settingsArgv = argv.filter((one) => !/^--(repair|compact)(=|$)/.test(one))
+  const settingsArgv = argv.filter((one) => !/^--(repair|compact|json|quiet)(=|$)/.test(one))
   const examined = examineSettings({ argv: settingsArgv, env: process.env })
 
   let isWrong = false
@@ -47,7 +50,8 @@ export async function check(argv: readonly string[]): Promise<number> {
   ])
     for (const { kind, about, what } of await part) {
       isWrong ||= kind === 'wrong'
-      await print(`${kind.padEnd(8)} ${about}: ${what}\n`)
+      if (kind !== 'ok' || !isQuiet())
+        await answer(`${kind.padEnd(8)} ${about}: ${what}\n`, { kind, about, what })
     }
   return isWrong ? somethingWrong : 0
 }
@@ -74,7 +78,11 @@ async function history(
     return [{ kind: 'ok', about, what }]
   }
   const { checkStore } = await import('../../log/lmdb/repair/check.ts') // LMDB is loaded where it is used
+  const { watchProgress } = await import('../../log/lmdb/repair/progress.ts')
+  const line = new ProgressLine()
+  if (process.stderr.isTTY && !isQuiet()) watchProgress((...progress) => line.show(...progress))
   const findings = await checkStore(transportUrl.slice('lmdb:'.length), options)
+  line.clear()
   return findings.map(({ kind, what }) => ({ kind, about, what }))
 }
 

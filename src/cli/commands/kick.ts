@@ -1,9 +1,9 @@
 import type { Parser } from '../../config/options/parsers.ts'
 import type { Settings } from '../../config/settings.ts'
 import { Arguments } from '../arguments.ts'
-import { note, print } from '../output.ts'
+import { answer, complain } from '../output.ts'
 import { ownSettings } from '../own-settings.ts'
-import { failureOf, reasonOf, send, textOf } from '../client/request.ts'
+import { reasonOf, send, textOf, unreachable } from '../client/request.ts'
 
 export const kickHelp = `Usage: cinnabar kick (--sub ID [--iss ID] | --subscription URL) [options]
 
@@ -71,18 +71,18 @@ async function post(url: string, target: object, token: string | undefined): Pro
       body: JSON.stringify(target),
     })
     if (response.statusCode !== 200) {
-      note('kick', await reasonOf(response))
+      complain('kick', await reasonOf(response))
       return 1
     }
     const { closed, unanswered } = JSON.parse(await textOf(response)) as {
       readonly closed: number
       readonly unanswered: readonly string[]
     }
-    await print(`${closed}\n`)
-    for (const hub of unanswered) note('kick', `the hub ${hub} did not answer`)
+    await answer(`${closed}\n`, { closed, unanswered })
+    for (const hub of unanswered) complain('kick', `the hub ${hub} did not answer`)
     return unanswered.length === 0 ? 0 : 1
   } catch (error) {
-    note('kick', `cannot reach ${url}: ${failureOf(error)}`)
+    complain('kick', unreachable(url, error))
     return 1
   }
 }

@@ -2,11 +2,11 @@ import { text as readAll } from 'node:stream/consumers'
 import type { Parser } from '../../config/options/parsers.ts'
 import { Arguments } from '../arguments.ts'
 import { exactly } from '../tokens/claims.ts'
-import { hubUrl, ownHubUrl } from '../hub-address.ts'
-import { note, print } from '../output.ts'
+import { callOf, type HubCall, hubUrl } from '../hub-address.ts'
+import { answer, complain, note } from '../output.ts'
 import { ownSettings } from '../own-settings.ts'
 import { givenToken, ownTokens } from '../tokens/own-token.ts'
-import { failureOf, reasonOf, send, textOf } from '../client/request.ts'
+import { reasonOf, send, textOf, unreachable } from '../client/request.ts'
 
 export const publishHelp = `Usage: cinnabar publish TOPIC… [options]
 
@@ -17,10 +17,12 @@ Publishes an update to one or several topics and prints its id.
   --id ID          the update's id; default: the hub makes one
   --type TYPE      the event's type; default: message
   --retry MS       reconnection time for the subscribers, in milliseconds
-  --hub URL        the hub's whole URL; default: the one of the settings,
+  --hub URL        the hub's URL; default: the one of the settings,
                    http://127.0.0.1:3000/.well-known/mercure
   --token TOKEN    default: one made with the hub's own key; @FILE reads it
   --config FILE    the hub's configuration file
+  --json           the id as an object, and failures too
+  --quiet          no notes on stderr
 `
 
 const flags = {
@@ -41,11 +43,11 @@ const digits: Parser<string> = (text) =>
 export async function publish(argv: readonly string[]): Promise<number> {
   const args = new Arguments(argv, flags)
   const settings = ownSettings(args.text('config'))
-  const hub = args.parsed('hub', hubUrl) ?? ownHubUrl(settings)
+  const hub = callOf(settings, args.parsed('hub', hubUrl))
   const form = readForm(args)
   args.expectNoProblems()
   const wish = { publish: args.positionals.map(exactly), subscribe: [] }
-  const tokens = givenToken(args) ?? ownTokens(settings, hub, wish)
+  const tokens = givenToken(args) ?? ownTokens(settings, hub.url, wish)
   if ('expected' in tokens) args.refuse('token', tokens.expected, tokens.got)
   args.expectNoProblems()
   if ('expected' in tokens) return 2
@@ -57,6 +59,7 @@ export async function publish(argv: readonly string[]): Promise<number> {
 function readForm(args: Arguments): URLSearchParams {
   const form = new URLSearchParams()
   for (const topic of args.positionals) form.append('topic', topic)
+  if (args.positionals.includes('')) args.problems.push('expected a topic, got ""')
   if (args.positionals.length === 0) args.problems.push('expected a topic, got none')
   for (const field of ['data', 'id', 'type'] as const) {
     const value = args.text(field)
@@ -68,24 +71,26 @@ function readForm(args: Arguments): URLSearchParams {
   return form
 }
 
-async function post(hub: string, form: URLSearchParams, token: string): Promise<number> {
+async function post(hub: HubCall, form: URLSearchParams, token: string): Promise<number> {
   try {
-    const response = await send(hub, {
+    const response = await send(hub.url, {
       method: 'POST',
       headers: {
+        ...hub.headers,
         authorization: `Bearer ${token}`,
         'content-type': 'application/x-www-form-urlencoded',
       },
       body: form.toString(),
     })
     if (response.statusCode !== 200) {
-      note('publish', `${hub} refused: ${await reasonOf(response)}`)
+      complain('publish', `${hub.url} refused: ${await reasonOf(response)}`)
       return 1
     }
-    await print(`${(await textOf(response)).trimEnd()}\n`)
+    const id = (await textOf(response)).trimEnd()
+    await answer(`${id}\n`, { id })
     return 0
   } catch (error) {
-    note('publish', `cannot reach ${hub}: ${failureOf(error)}`)
+    complain('publish', unreachable(hub.url, error))
     return 1
   }
 }

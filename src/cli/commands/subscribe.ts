@@ -8,9 +8,12 @@ import {
   type Update,
 } from '../../client/index.ts'
 import { byPattern, exactly } from '../tokens/claims.ts'
-import { hubUrl, ownHubUrl } from '../hub-address.ts'
-import { note, print } from '../output.ts'
+import { audienceOf, callOf, hubUrl } from '../hub-address.ts'
+import { complain, note, print } from '../output.ts'
 import { ownSettings } from '../own-settings.ts'
+import { plainUrlInstead } from '../client/request.ts'
+import { StreamNotes } from '../client/stream-notes.ts'
+import { checkMatchers } from '../tokens/matchers.ts'
 import { givenToken, isStranger, ownTokens, type TokenSource } from '../tokens/own-token.ts'
 
 export const subscribeHelp = `Usage: cinnabar subscribe [--match T]… [--urlpattern P]… [--topic S]… [options]
@@ -24,11 +27,12 @@ refuses.
   --topic S           protocol 0.x: a topic or URI Template; repeatable
   --last-event-id ID  start after this event; "earliest" for everything that is kept
   --json              one object per line with id, type and data
-  --hub URL           the hub's whole URL; default: the one of the settings,
+  --hub URL           the hub's URL; default: the one of the settings,
                       http://127.0.0.1:3000/.well-known/mercure
   --token TOKEN       default: one made with the hub's own key; @FILE reads it
   --anonymous         send no token
   --config FILE       the hub's configuration file
+  --quiet             no notes on stderr
 `
 
 const flags = {
@@ -36,7 +40,6 @@ const flags = {
   urlpattern: 'list',
   topic: 'list',
   'last-event-id': 'text',
-  json: 'switch',
   hub: 'text',
   token: 'text',
   anonymous: 'switch',
@@ -48,27 +51,42 @@ export async function subscribe(argv: readonly string[]): Promise<number> {
   const args = new Arguments(argv, flags)
   args.expectNoPositionals()
   const settings = ownSettings(args.text('config'))
-  const hub = args.parsed('hub', hubUrl) ?? ownHubUrl(settings)
+  const { url: hub, headers } = callOf(settings, args.parsed('hub', hubUrl))
+  checkMatchers(args, { exact: ['match'], urlpattern: ['urlpattern'] }, audienceOf(settings, hub))
   const matchers = readMatchers(args)
   const isJson = args.parsed('json', boolean) ?? false
   const tokens = readTokens(args, settings, hub)
   args.expectNoProblems()
   for (const sentence of tokens?.notes ?? []) note('subscribe', sentence)
+  const notes = new StreamNotes(hub)
   const subscription = subscribeTo({
     hub,
     ...matchers,
     lastEventId: args.text('last-event-id'),
     token: tokens?.token,
-    onState: tellTrouble,
+    fetch: fetchWith(headers),
+    onState: (state) => {
+      meant = state.name === 'waiting' ? plainUrlInstead(hub, state.reason) : meant
+      if (meant === undefined) tell(notes, state, isStopped)
+      else stop()
+    },
   })
-  process.once('SIGINT', () => subscription.close())
-  process.once('SIGTERM', () => subscription.close())
+  let isStopped = false
+  let meant: string | undefined
+  const stop = () => {
+    isStopped = true
+    subscription.close()
+  }
+  process.once('SIGINT', stop)
+  process.once('SIGTERM', stop)
   try {
     for await (const update of subscription) await print(isJson ? asLine(update) : asBlock(update))
-    return 0
+    if (meant === undefined) return 0
+    complain('subscribe', `${hub} does not speak TLS; did you mean ${meant}?`)
+    return 1
   } catch (error) {
     if (!(error instanceof HubRefusal)) throw error
-    note('subscribe', `${hub} refused: ${error.message}`)
+    complain('subscribe', `${hub} refused: ${error.message}`)
     return 1
   }
 }
@@ -84,11 +102,22 @@ function readMatchers(args: Arguments) {
   return matchers
 }
 
+/** Requests that say these fields too. */
+function fetchWith(more: Readonly<Record<string, string>>): typeof fetch {
+  return (url, init) => {
+    const headers = new Headers(init?.headers)
+    for (const [name, value] of Object.entries(more)) headers.set(name, value)
+    return fetch(url, { ...init, headers })
+  }
+}
+
 /** That the hub ends a stream from time to time is no trouble. */
-function tellTrouble(state: SubscriptionState): void {
+function tell(notes: StreamNotes, state: SubscriptionState, isStopped: boolean): void {
+  if (state.name === 'live') notes.open()
+  if (state.name === 'ended' && state.reason === undefined && !isStopped) notes.done()
   if (state.name !== 'waiting' || state.isOrdinary || state.nextAttemptAt === undefined) return
   const seconds = ((state.nextAttemptAt - Date.now()) / 1000).toFixed(1)
-  note('subscribe', `${state.reason}; trying again in ${seconds} s`)
+  notes.trouble(`${state.reason}; trying again in ${seconds} s`)
 }
 
 /** Without a token of its own, a subscriber sees what an anonymous one may see. */

@@ -2,10 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { signToken, type SigningKey, UnusableKey } from '../../auth/token/sign.ts'
 import { algorithms } from '../../config/options/table.ts'
 import { choice, duration } from '../../config/options/parsers.ts'
-import { quote } from '../../config/problem.ts'
 import type { Settings } from '../../config/settings.ts'
-import { HubError } from '../../protocol/errors.ts'
-import { compileMatcher } from '../../protocol/matcher.ts'
 import { Arguments, UsageError } from '../arguments.ts'
 import {
   accessTokenClaims,
@@ -16,31 +13,37 @@ import {
   type Wish,
 } from '../tokens/claims.ts'
 import { audienceOf } from '../hub-address.ts'
-import { note, print } from '../output.ts'
+import { answer, note } from '../output.ts'
 import { decode } from './decode.ts'
 import { ownSettings } from '../own-settings.ts'
 import { secretText } from '../secret-text.ts'
+import { checkMatchers } from '../tokens/matchers.ts'
 import { givenKey, playgroundIssuer, type Signer, signerFrom } from '../tokens/signer.ts'
 
-export const tokenHelp = `Usage: cinnabar token [--publish T]… [--subscribe T]… [--urlpattern P]… [options]
+export const tokenHelp = `Usage: cinnabar token [--publish T]… [--subscribe T]… [--publish-pattern P]…
+       [--subscribe-pattern P]… [options]
        cinnabar token --decode TOKEN
 
 Prints a signed token for the hub, or what one says and whether the hub would take it.
 
-  --publish T        grant publishing to the topic T, or to all with "*"; repeatable
-  --subscribe T      grant receiving private updates of T, or of all with "*"; repeatable
-  --urlpattern P     grant subscribing by URL Pattern; publishing too when no --publish is given
-  --payload JSON     an object that accompanies the subscriptions
-  --ttl DURATION     how long the token is valid; default 1h (with --legacy: for ever)
-  --legacy           a protocol 0.x token
-  --iss ID           issuer; default: the hub's first trusted issuer
-  --aud URL          audience; default: the hub's resource identifier or URL
-  --sub ID           subject; default: a random urn:uuid
-  --key KEY          secret or private key as PEM; @FILE reads it, @- from stdin
-  --alg NAME         its algorithm; default HS256, required for a PEM
-  --decode TOKEN     print what this token says; @FILE reads it, @- from stdin; exit code 1
-                     when the hub would refuse it
-  --config FILE      the hub's configuration file
+  --publish T            grant publishing to the topic T, or to all with "*"; repeatable
+  --subscribe T          grant receiving private updates of T, or of all with "*"; repeatable
+  --publish-pattern P    grant publishing to the topics that fit a URL Pattern; repeatable
+  --subscribe-pattern P  grant receiving private updates of those; repeatable
+  --urlpattern P         the same as --subscribe-pattern
+  --payload JSON         an object that accompanies the subscriptions
+  --ttl DURATION         how long the token is valid; default 1h (with --legacy: for ever)
+  --legacy               a protocol 0.x token
+  --iss ID               issuer; default: the hub's first trusted issuer
+  --aud URL              audience; default: the hub's resource identifier or URL
+  --sub ID               subject; default: a random urn:uuid
+  --key KEY              secret or private key as PEM; @FILE reads it, @- from stdin
+  --alg NAME             its algorithm; default HS256, required for a PEM
+  --decode TOKEN         print what this token says; @FILE reads it, @- from stdin; exit code 1
+                         when the hub would refuse it
+  --config FILE          the hub's configuration file
+  --json                 an object with the token and its claims
+  --quiet                no notes on stderr
 
 Issuer, audience and key come from the hub's own settings (environment, file) when not given;
 without any, the playground's development key is used.
@@ -49,6 +52,8 @@ without any, the playground's development key is used.
 const flags = {
   publish: 'list',
   subscribe: 'list',
+  'publish-pattern': 'list',
+  'subscribe-pattern': 'list',
   urlpattern: 'list',
   payload: 'text',
   ttl: 'text',
@@ -88,7 +93,7 @@ export async function token(argv: readonly string[]): Promise<number> {
       })
   const text = await sign(claims, isLegacy, signer.key)
   for (const sentence of signer.notes) note('token', sentence)
-  await print(`${text}\n`)
+  await answer(`${text}\n`, { token: text, claims })
   return 0
 }
 
@@ -102,40 +107,37 @@ function decodeGiven(args: Arguments): Promise<number> {
   return decode(text ?? '', args.text('config'))
 }
 
+const patternFlags = ['publish-pattern', 'subscribe-pattern', 'urlpattern'] as const
+
+/** What was asked for, and nothing else. */
 function readWish(args: Arguments, base: string): Wish {
-  const patterns = args.list('urlpattern')
-  const isLegacy = args.text('legacy') !== undefined
-  for (const flag of ['publish', 'subscribe', 'urlpattern'] as const)
-    for (const topic of args.list(flag)) checkTopic(args, flag, topic, base)
-  if (isLegacy && patterns.length > 0)
-    args.refuse('urlpattern', '--subscribe with a URI Template, as 0.x knows them', 'a URL Pattern')
-  const publish = args.list('publish').map(exactly)
+  checkMatchers(args, { exact: ['publish', 'subscribe'], urlpattern: patternFlags }, base)
+  if (args.text('legacy') !== undefined) refusePatterns(args)
+  const granted = (exact: string, ...patterns: readonly string[]) => [
+    ...args.list(exact).map(exactly),
+    ...patterns.flatMap((flag) => args.list(flag)).map(byPattern),
+  ]
   const wish = {
-    publish: publish.length > 0 ? publish : patterns.map(byPattern),
-    subscribe: [...args.list('subscribe').map(exactly), ...patterns.map(byPattern)],
+    publish: granted('publish', 'publish-pattern'),
+    subscribe: granted('subscribe', 'subscribe-pattern', 'urlpattern'),
     payload: args.parsed('payload', payload),
   }
   const topics = new Set([...wish.publish, ...wish.subscribe].map(({ match }) => match)).size
-  if (topics === 0)
-    args.problems.push('expected a grant: --publish, --subscribe or --urlpattern, got none')
+  if (topics === 0) args.problems.push(`expected a grant: ${grantFlags}, got none`)
   if (topics > maxTopics)
     args.problems.push(`expected at most ${maxTopics} topics in a token, got ${topics}`)
   return wish
 }
 
-function checkTopic(
-  args: Arguments,
-  flag: 'publish' | 'subscribe' | 'urlpattern',
-  topic: string,
-  base: string,
-): void {
-  if (topic === '') return args.refuse(flag, 'a topic', '""')
-  try {
-    compileMatcher(flag === 'urlpattern' ? 'urlpattern' : 'exact', topic, base)
-  } catch (error) {
-    if (!(error instanceof HubError)) throw error
-    args.refuse(flag, `a topic that the hub takes (${error.message})`, quote(topic))
-  }
+const grantFlags = '--publish, --subscribe, --publish-pattern or --subscribe-pattern'
+
+/** Protocol 0.x has URI Templates, which stand among its topics. */
+function refusePatterns(args: Arguments): void {
+  for (const flag of patternFlags)
+    if (args.list(flag).length > 0) {
+      const role = flag === 'publish-pattern' ? 'publish' : 'subscribe'
+      args.refuse(flag, `--${role} with a URI Template, as 0.x knows them`, 'a URL Pattern')
+    }
 }
 
 function payload(text: string): ReturnType<typeof parseObject> {

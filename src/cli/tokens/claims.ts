@@ -52,13 +52,18 @@ export function accessTokenClaims(wish: Wish, { issuer, audience, subject, ttlMs
  */
 export function legacyClaims({ publish, subscribe, payload }: Wish, ttlMs?: number): Claims {
   const selectors = {
-    ...(publish.length === 0 ? {} : { publish: publish.map(({ match }) => match) }),
-    ...(subscribe.length === 0 ? {} : { subscribe: subscribe.map(({ match }) => match) }),
+    ...(publish.length === 0 ? {} : { publish: publish.map(selectorOf) }),
+    ...(subscribe.length === 0 ? {} : { subscribe: subscribe.map(selectorOf) }),
   }
   return {
     mercure: { ...selectors, ...(payload === undefined ? {} : { payload }) },
     ...(ttlMs === undefined ? {} : lifetime(ttlMs)),
   }
+}
+
+/** A pattern is spelled as an object, for a text would be a URI Template. */
+function selectorOf(topic: GrantedTopic): string | GrantedTopic {
+  return topic.match_type === undefined ? topic.match : topic
 }
 
 function lifetime(ttlMs: number): { readonly iat: number; readonly exp: number } {

@@ -6,7 +6,7 @@ import type { Arguments } from '../arguments.ts'
 import { accessTokenClaims, legacyClaims, type Wish } from './claims.ts'
 import { audienceOf } from '../hub-address.ts'
 import { secretText } from '../secret-text.ts'
-import { hasKeys, type NoSigner, signerFrom } from './signer.ts'
+import { hasKeys, hasLegacyKeys, type NoSigner, signerFrom } from './signer.ts'
 
 /** How long a token lives that a command makes for itself, for one request or one stream. */
 const ttlMs = 3_600_000
@@ -28,9 +28,12 @@ export function ownTokens(
   settings: Settings,
   target: string,
   wish: Wish,
-  isLegacy = false,
+  isAskedLegacy = false,
 ): TokenSource | NoSigner {
-  const signer = signerFrom(settings, wish, { isLegacy })
+  const first = signerFrom(settings, wish, { isLegacy: isAskedLegacy })
+  // A hub that has keys for 0.x alone takes no other token.
+  const isLegacy = isAskedLegacy || ('expected' in first && hasLegacyKeys(settings))
+  const signer = isLegacy ? signerFrom(settings, wish, { isLegacy }) : first
   if ('expected' in signer) return signer
   const { issuer, key, notes } = signer
   return {

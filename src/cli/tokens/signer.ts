@@ -76,6 +76,10 @@ export function hasKeys({ issuers, legacyKeys }: Settings): boolean {
   return issuers.length > 0 || hasAny(legacyKeys)
 }
 
+export function hasLegacyKeys({ legacyKeys }: Settings): boolean {
+  return hasAny(legacyKeys)
+}
+
 function hasAny(keys: RoleKeys): boolean {
   return keys.publisher !== undefined || keys.subscriber !== undefined
 }
@@ -92,7 +96,8 @@ function noSuchIssuer({ issuers }: Settings, issuer: string | undefined): NoSign
   const ids = issuers.map(({ id }) => JSON.stringify(id)).join(', ')
   return issuer === undefined || ids === ''
     ? {
-        expected: "a key, because the hub's settings only have keys for 0.x tokens",
+        expected:
+          "a key, because the hub's settings only have keys for 0.x tokens (--legacy makes one)",
         got: 'nothing',
       }
     : {

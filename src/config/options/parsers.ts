@@ -1,3 +1,5 @@
+import { didYouMean } from '../sources/did-you-mean.ts'
+
 /** What a parser makes of a text: its value, or the rule that the text breaks. */
 export type Parsed<T> =
   | { readonly value: T; readonly expected?: never }
@@ -61,7 +63,8 @@ export function choice<const T extends string>(...words: readonly T[]): Parser<T
   const expected = `one of ${words.join(', ')}`
   return (text) => {
     const word = words.find((one) => one === text)
-    return word === undefined ? { expected } : { value: word }
+    if (word !== undefined) return { value: word }
+    return { expected: `${expected}${didYouMean(text, words)}` }
   }
 }
 

@@ -2,10 +2,17 @@
 export function didYouMean(word: string, candidates: Iterable<string>): string {
   const allowed = Math.min(3, Math.max(1, Math.floor(word.length / 4)))
   const ranked = [...candidates]
-    .map((candidate) => ({ candidate, distance: distanceBetween(word, candidate) }))
+    .map((candidate) => ({ candidate, distance: distanceOf(word.toLowerCase(), candidate) }))
     .filter(({ distance }) => distance <= allowed)
     .toSorted((a, b) => a.distance - b.distance)
   return ranked[0] === undefined ? '' : ` (did you mean ${ranked[0].candidate}?)`
+}
+
+/** A name that was begun is as near as a name with one wrong letter. */
+function distanceOf(word: string, candidate: string): number {
+  const name = candidate.toLowerCase()
+  const isBegun = word.replace(/^-+/, '').length >= 4 && name.startsWith(word)
+  return isBegun ? 1 : distanceBetween(word, name)
 }
 
 /** Letters to insert, drop, replace, or swap with their neighbour (optimal string alignment). */

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { open } from 'lmdb'
@@ -72,6 +73,22 @@ t.test('an unknown flag is bad usage', async (t) => {
   t.match(stderr, /^cinnabar check: --repiar: unknown flag \(did you mean --repair\?\)$/m)
   t.match(stderr, /^cinnabar check: unexpected argument "more"$/m)
   t.equal(stdout, '')
+})
+
+t.test('on a terminal it tells how far it is, elsewhere only findings', async (t) => {
+  const env = on(await store(t, 3))
+  const inTerminal = (...flags: readonly string[]) => {
+    const command = [process.execPath, 'dist/src/cli/main.js', 'check', ...flags].join(' ')
+    return spawnSync('script', ['-qec', command, '/dev/null'], { env, encoding: 'utf8' }).stdout
+  }
+
+  t.match(inTerminal('--compact'), /reading the history: 0 %[^]*writing the history: 100 %/)
+  t.notMatch(inTerminal('--quiet'), 'the history: ')
+  const { stdout, stderr } = await run(t, ['check', '--json'], { env })
+  t.equal(stderr, '')
+  const findings = stdout.trimEnd().split('\n')
+  t.match(JSON.parse(findings[0] ?? ''), { kind: 'ok', about: 'configuration' })
+  t.notMatch((await run(t, ['check', '--quiet'], { env })).stdout, /^ok/m)
 })
 
 t.test('a damaged record is found, and repair keeps all others in their places', async (t) => {

@@ -76,11 +76,19 @@ t.test('topics are grouped by what may be done with them', async (t) => {
   ])
 })
 
-t.test('a pattern alone grants both', async (t) => {
-  const { claims } = await claimsOf(['--urlpattern=/books/:id'])
+t.test('a pattern grants what was asked for, and nothing else', async (t) => {
+  const pattern = { match: '/books/:id', match_type: 'urlpattern' }
+  const grantedBy = async (...args: readonly string[]) =>
+    (await claimsOf(args)).claims['authorization_details']
+  const publish = '--publish-pattern=/books/:id'
+  const subscribe = '--subscribe-pattern=/books/:id'
 
-  t.strictSame(claims['authorization_details'], [
-    detail(['publish', 'subscribe'], { match: '/books/:id', match_type: 'urlpattern' }),
+  t.strictSame(await grantedBy(subscribe), [detail(['subscribe'], pattern)])
+  t.strictSame(await grantedBy('--urlpattern=/books/:id'), [detail(['subscribe'], pattern)])
+  t.strictSame(await grantedBy(publish), [detail(['publish'], pattern)])
+  t.strictSame(await grantedBy(publish, subscribe), [detail(['publish', 'subscribe'], pattern)])
+  t.strictSame(await grantedBy('--subscribe=a', '--urlpattern=/books/:id'), [
+    detail(['subscribe'], { match: 'a' }, pattern),
   ])
 })
 
@@ -223,7 +231,7 @@ t.test('every mistake is told at once, with option, rule and value', async (t) =
     'unexpected argument "topic"',
     '--publish: expected a topic, got ""',
     '--subscribe: expected a topic that the hub takes (a matcher must not hold control or formatting characters), got "a\u202Eb"',
-    '--urlpattern: expected a topic that the hub takes (the matcher is not a valid URL Pattern), got "/("',
+    '--urlpattern: expected a URL Pattern that the hub takes (the matcher is not a valid URL Pattern), got "/("',
     '--urlpattern: expected --subscribe with a URI Template, as 0.x knows them, got a URL Pattern',
     '--payload: expected a JSON object such as {"user":1}, got "[1]"',
     '--ttl: expected a duration >= 1s such as "40s", got "5"',
@@ -234,7 +242,7 @@ t.test('every mistake is told at once, with option, rule and value', async (t) =
 
 t.test('a token without a grant is refused', async () => {
   t.strictSame(await problemsOf([]), [
-    'expected a grant: --publish, --subscribe or --urlpattern, got none',
+    'expected a grant: --publish, --subscribe, --publish-pattern or --subscribe-pattern, got none',
   ])
 })
 
@@ -321,7 +329,7 @@ t.test('settings that cannot sign are explained', async (t) => {
       MERCURE_PROTOCOL_VERSION_COMPATIBILITY: '8',
     }),
     [
-      "--key: expected a key, because the hub's settings only have keys for 0.x tokens, got nothing",
+      "--key: expected a key, because the hub's settings only have keys for 0.x tokens (--legacy makes one), got nothing",
     ],
   )
 })

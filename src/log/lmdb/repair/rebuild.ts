@@ -18,6 +18,7 @@ import { goneRecord, idOf, isGone, kindOf, timeOf } from '../../record.ts'
 import { emptyState, type State } from '../state.ts'
 import { count, inspectStore } from './inspect.ts'
 import type { PageFile } from './page-file.ts'
+import { reportProgress } from './progress.ts'
 import { salvage, type Salvage } from './salvage.ts'
 import { Spans } from './ranges.ts'
 import { Survey } from './survey.ts'
@@ -238,6 +239,8 @@ class Rebuilder {
   }
 
   async #flush(): Promise<void> {
+    const { first, head } = this.#state
+    reportProgress('writing', head - first + 1, this.#kept.places.count)
     const entries = this.#entries
     this.#entries = []
     this.#bytes = 0

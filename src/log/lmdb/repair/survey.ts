@@ -1,5 +1,6 @@
 import { keyOf, type Node, treeOf, valueOf } from './page-nodes.ts'
 import { type Meta, metaFault, newestFirst, PageFile, type Tree } from './page-file.ts'
+import { reportProgress } from './progress.ts'
 import { type Visitor, walkTree } from './tree-walk.ts'
 
 /** The tables of a store (`Store` in lmdb-store.ts). */
@@ -26,6 +27,7 @@ export class Survey {
   /** Pages that are in use, and damaged. */
   readonly damagedPages = new Set<number>()
   readonly #used: Uint8Array
+  #seen = 0
   readonly #deadline: number
   #isListOfTablesDamaged = false
 
@@ -42,6 +44,7 @@ export class Survey {
     this.meta = newestFirst(metas)[0]
     this.#used = new Uint8Array(this.file.pageCount)
     this.#used.fill(1, 0, 2)
+    reportProgress('reading', 0, this.file.pageCount)
     if (this.meta !== undefined) this.#readTables(this.meta)
   }
 
@@ -136,6 +139,8 @@ export class Survey {
     for (let number = page; number < page + count; number++) {
       if (this.#used[number] !== 0) return false
       this.#used[number] = 1
+      if (++this.#seen % pagesPerReport === 0)
+        reportProgress('reading', this.#seen, this.file.pageCount)
     }
     return true
   }
@@ -147,6 +152,8 @@ export class Survey {
       this.damage.push(page === undefined ? `${name}: ${fault}` : `${name}: page ${page}: ${fault}`)
   }
 }
+
+const pagesPerReport = 1024
 
 /** The library ends a table's name with a zero. */
 function nameOf(node: Node): string {
