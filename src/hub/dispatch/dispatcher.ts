@@ -16,8 +16,8 @@ export interface DispatcherOptions {
   readonly onLostNotices: (entries: number) => void
   /** A message between hubs, which nobody else gets. */
   readonly onControl: (entry: Entry) => void
-  /** After each pass. */
-  readonly onPass: () => void
+  /** After each pass; it took so long, if anybody was to get something. */
+  readonly onPass: (ms: number | undefined) => void
   /** The log lost entries that were dispatched: dispatching goes on after `dispatched`, between two passes. */
   readonly onReset: (reset: LogReset) => void
   readonly onError: (error: unknown) => void
@@ -187,6 +187,7 @@ export class Dispatcher {
     this.isLagging = isMoreWaiting || this.#isCatchingUp
     this.#isCatchingUp = isMoreWaiting
     this.#isBetweenPasses = false
+    const begunMs = performance.now()
     try {
       const due = isProgress ? this.#probe.due() : []
       const probedUntil = isProgress ? performance.now() + probedMs : 0
@@ -195,7 +196,7 @@ export class Dispatcher {
       this.#isBetweenPasses = true
       this.isLagging = false
       this.delivered = page.upTo
-      this.#options.onPass()
+      this.#options.onPass(cohorts.length === 0 ? undefined : performance.now() - begunMs)
     }
   }
 }
