@@ -97,7 +97,7 @@ export function History() {
                 </button>
               </div>
             )
-          return shown?.[0] === position && <Json text={shown[1]} />
+          return shown?.[0] === position ? <Json text={shown[1]} /> : undefined
         }}
         columns={[
           {

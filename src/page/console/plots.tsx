@@ -7,12 +7,8 @@ import { Plot, type PlotData, type Series } from '../shared/plot.tsx'
 import { ms, percent, short } from './units.ts'
 import type { Watch } from './watch.ts'
 
-interface Line {
+interface Line extends Series {
   readonly field: Field
-  readonly label: string
-  readonly colour: Series['colour']
-  readonly format: (value: number) => string
-  readonly kind?: Series['kind']
   /** Sums of half a minute. */
   readonly isSummed?: boolean
 }

@@ -77,9 +77,9 @@ export function Streams({ buffer }: { readonly buffer: number }) {
           state === 'closed' ? 'closed' : buffer > 0 && pendingBytes > buffer / 2 ? 'hot' : ''
         }
         after={(row) =>
-          row.id === asked && (
+          row.id === asked ? (
             <Question row={row} onKeep={() => setAsked(undefined)} onKick={() => void close(row)} />
-          )
+          ) : undefined
         }
         columns={[
           {
