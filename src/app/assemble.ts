@@ -165,7 +165,7 @@ export async function assemble(
       },
       onRefusal: (kind, error) => {
         metrics.refused(kind, error)
-        recorder.refused(kind)
+        recorder.refused(kind, error.code)
         journal.refused(kind, error)
       },
     },

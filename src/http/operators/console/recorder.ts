@@ -2,6 +2,7 @@ import type { HubObserver } from '../../../hub/observer.ts'
 import type { Hub } from '../../../hub/hub.ts'
 import type { CloseReason, Subscriber } from '../../../hub/stream/subscriber.ts'
 import type { Log } from '../../../log/log.ts'
+import { type ErrorCode, errors } from '../../../protocol/errors.ts'
 import { Durations } from './durations.ts'
 import { type Field, Samples } from './samples.ts'
 
@@ -102,7 +103,9 @@ export class Recorder {
     this.#loop.observe(ms)
   }
 
-  refused(kind: string): void {
+  /** Only what the hub cannot do, or a limit forbids: somebody's wrong token is no incident. */
+  refused(kind: string, code: ErrorCode): void {
+    if (errors[code].status < 429) return
     if (kind === 'publish') this.#counts.publishesRefused++
     else if (kind === 'subscribe') this.#counts.streamsRefused++
   }
