@@ -21,6 +21,7 @@ const { metafile } = await build({
   outdir: assets,
   absWorkingDir: root,
   bundle: true,
+  external: ['./shared-feed.ts'], // streams of several tabs on one connection: no page asks for that
   splitting: true,
   format: 'esm',
   target: 'es2022',

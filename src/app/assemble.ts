@@ -23,6 +23,8 @@ import { authOptionsOf } from './auth-options.ts'
 import { Journal } from './event-log.ts'
 import { openFiles, openFilesLimit } from './host-limits.ts'
 import type { Teller } from './tell.ts'
+import { HubSource } from '../http/operators/console/hub-source.ts'
+import { Recorder } from '../http/operators/console/recorder.ts'
 import { troubleOf } from './redis-trouble.ts'
 import { seldom } from './seldom.ts'
 
@@ -69,7 +71,8 @@ export async function assemble(
   teller: Teller,
   surroundings: Surroundings = {},
 ): Promise<Assembly> {
-  const metrics = new Metrics(openFiles)
+  const recorder = new Recorder()
+  const metrics = new Metrics(openFiles, (ms) => recorder.lagged(ms))
   const journal = new Journal(teller)
   const tellLegacy = seldom(legacyEveryMs, (times) => teller.warn({ times }, legacySentence))
   const { protocolVersionCompatibility } = settings // the rest of the hub has it from the start
@@ -88,7 +91,10 @@ export async function assemble(
     maxBytes: settings.historyMaxBytes,
   }
   const log = await openLog(settings.transportUrl, retention, {
-    onFlush: (ms) => metrics.flushed(ms),
+    onFlush: (ms) => {
+      metrics.flushed(ms)
+      recorder.flushed(ms)
+    },
     onCorrupt: (position) => journal.corrupt(position),
     onProblem: (problem) => journal.problem(problem),
     isProbed: surroundings.workers !== undefined,
@@ -112,7 +118,7 @@ export async function assemble(
     ...(settings.protocolVersionCompatibility === 0 ? {} : { tellSubscription: tellBoth }),
     subscriptionGraceMs: settings.subscriptionGraceMs,
     maxFrameBytes: frameRoom * settings.maxRequestBodyBytes,
-    observer: journal.beside(metrics),
+    observer: recorder.beside(journal.beside(metrics)),
     seats: surroundings.seats,
     isClustered: isRedisUrl(settings.transportUrl),
   })
@@ -170,12 +176,25 @@ export async function assemble(
       },
       onRefusal: (kind, error) => {
         metrics.refused(kind, error)
+        recorder.refused(kind, error.code)
         journal.refused(kind, error)
       },
     },
     admin: {
       hub,
       kick: { kick: (target) => hub.kicks.kick(target), issuers: () => issuers },
+      history: log,
+      console: {
+        source: new HubSource({
+          hub,
+          log,
+          recorder,
+          transport: settings.transportUrl.split(':', 1)[0]?.replace('rediss', 'redis') ?? '',
+          limits: () => limits,
+          openFiles,
+          mostFiles: openFilesLimit(),
+        }),
+      },
       metrics,
       health,
       ...guardOf(settings),
@@ -193,6 +212,7 @@ export async function assemble(
       await hub.close(drainMs)
       authenticator.close()
       journal.close()
+      recorder.close()
     },
   }
 }

@@ -1,11 +1,14 @@
 import { pino, type Logger } from 'pino'
 import pretty from 'pino-pretty'
 import type { Settings } from '../config/settings.ts'
+import { RecentLines } from '../http/operators/console/recent-lines.ts'
 
 export interface OpenLog {
   readonly logger: Logger
   /** Writes a line of another process's log: whole, and among the own ones. */
   readonly passOn: (line: string) => void
+  /** The last warnings and errors among them. */
+  readonly recent: RecentLines
 }
 
 /** The process's log: JSON lines on stdout, or lines for people. Never a token, never a payload. */
@@ -14,9 +17,15 @@ export function openLog({ logLevel, logFormat }: Settings): OpenLog {
     logFormat === 'pretty'
       ? pretty({ ignore: 'pid,hostname', sync: true, colorize: process.stdout.isTTY })
       : stdout()
+  const recent = new RecentLines()
+  const streamWrite = (line: string) => {
+    recent.see(line)
+    return line
+  }
   return {
-    logger: pino(optionsFor(logLevel, null), destination),
-    passOn: (line) => void destination.write(`${line}\n`),
+    logger: pino({ ...optionsFor(logLevel, null), hooks: { streamWrite } }, destination),
+    passOn: (line) => void destination.write(`${streamWrite(line)}\n`),
+    recent,
   }
 }
 

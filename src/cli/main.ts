@@ -55,6 +55,16 @@ const commands: Readonly<Record<string, Command>> = {
     run: async (argv) =>
       (await import('./commands/completion.ts')).completion(argv, await completed()),
   },
+  status: {
+    summary: 'tells on one screen how the hub is; exits with 0 when it is ready',
+    help: async () => (await import('./commands/status.ts')).statusHelp,
+    run: async (argv) => (await import('./commands/status.ts')).status(argv),
+  },
+  top: {
+    summary: 'shows live what the hub does and for whom, and kicks',
+    help: async () => (await import('./commands/top.ts')).topHelp,
+    run: async (argv) => (await import('./commands/top.ts')).top(argv),
+  },
   kick: {
     summary: 'closes streams of a subject, or the one with a subscription',
     help: async () => (await import('./commands/kick.ts')).kickHelp,

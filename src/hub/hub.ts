@@ -109,9 +109,10 @@ export class Hub implements Host {
       onLostNotices: (entries) =>
         this.#tellGap(entries, ({ interest }) => interest.watchesSubscriptions),
       onControl: (entry) => this.kicks.handle(entry),
-      onPass: () => {
+      onPass: (ms) => {
         this.#replays.dispatchedMore()
         this.presence?.deliveredMore()
+        if (ms !== undefined) this.#observer.passed?.(ms)
       },
       onReset: (reset) => this.#readAgain(reset),
       onError: (error) => this.#observer.failed('dispatch', error),
@@ -439,6 +440,16 @@ export class Hub implements Host {
   /** Streams that are open, replaying ones included. */
   get subscriberCount(): number {
     return this.#subscribers.size
+  }
+
+  /** All of them; for a look, not for a hot path. */
+  get streams(): ReadonlySet<Subscriber> {
+    return this.#subscribers
+  }
+
+  /** Ids of the hubs on this history, this one included. */
+  nodes(): Promise<readonly string[]> {
+    return this.#nodes.living()
   }
 
   stats(): RegistryStats & { readonly replaying: number } {

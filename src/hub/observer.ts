@@ -10,6 +10,8 @@ export interface HubObserver {
   closed(subscriber: Subscriber, reason: CloseReason): void
   /** So many updates were stored, and acknowledged after `ms`. */
   published(count: number, ms: number): void
+  /** Entries were written to all streams that they concern, in so many milliseconds. */
+  passed?(ms: number): void
   /** A publish was sent again with its idempotency key. */
   repeated(): void
   delivered(bytes: number): void

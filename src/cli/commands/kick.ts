@@ -1,8 +1,7 @@
-import type { Parser } from '../../config/options/parsers.ts'
-import type { Settings } from '../../config/settings.ts'
 import { Arguments } from '../arguments.ts'
 import { answer, complain } from '../output.ts'
 import { ownSettings } from '../own-settings.ts'
+import { adminUrl, ownAdminUrl } from '../client/admin.ts'
 import { reasonOf, send, textOf, unreachable } from '../client/request.ts'
 
 export const kickHelp = `Usage: cinnabar kick (--sub ID [--iss ID] | --subscription URL) [options]
@@ -31,11 +30,6 @@ const flags = {
   config: 'text',
 } as const
 
-const adminUrl: Parser<string> = (text) =>
-  /^https?:\/\/[^/?#]/i.test(text) && URL.canParse(text)
-    ? { value: text.replace(/\/$/, '') }
-    : { expected: 'a URL such as "http://127.0.0.1:2019"' }
-
 /** `cinnabar kick`: closes streams through the admin listener. Resolves with the exit code. */
 export async function kick(argv: readonly string[]): Promise<number> {
   const args = new Arguments(argv, flags)
@@ -52,12 +46,6 @@ export async function kick(argv: readonly string[]): Promise<number> {
   args.expectNoProblems()
   const target = sub === undefined ? { subscription } : { sub, iss }
   return post(`${admin}/kick`, target, args.text('token') ?? settings.adminToken)
-}
-
-function ownAdminUrl({ adminHost, adminPort }: Settings): string | undefined {
-  if (adminPort === 'off') return undefined
-  const reachable = { '0.0.0.0': '127.0.0.1', '::': '::1' }[adminHost] ?? adminHost
-  return `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${adminPort}`
 }
 
 async function post(url: string, target: object, token: string | undefined): Promise<number> {

@@ -6,6 +6,7 @@ import { worstCaseMemory } from '../../config/worst-case-memory.ts'
 import type { Settings } from '../../config/settings.ts'
 import { Workers } from '../../workers/primary/worker-pool.ts'
 import { openLog, type OpenLog } from '../logger.ts'
+import { version } from '../version.ts'
 import { type RunningHub, startHub } from './single-process.ts'
 import { onReload, terminated } from './signals.ts'
 
@@ -44,11 +45,12 @@ export async function serve(argv: readonly string[]): Promise<number> {
 }
 
 /** One process, or several that serve one port as one hub. */
-function start(settings: Settings, { logger, passOn }: OpenLog): Promise<RunningHub> {
+function start(settings: Settings, { logger, passOn, recent }: OpenLog): Promise<RunningHub> {
   const count = settings.workers === 'auto' ? availableParallelism() : settings.workers
-  if (count === 1) return startHub(settings, logger)
+  if (count === 1) return startHub(settings, logger, recent)
   const entry = new URL('./worker-main.js', import.meta.url)
-  return Workers.start({ count, settings, logger, entry, onLine: passOn })
+  const console = { lines: recent, version: version() }
+  return Workers.start({ count, settings, logger, entry, onLine: passOn, console })
 }
 
 function load(argv: readonly string[]): ReturnType<typeof loadSettings> | undefined {

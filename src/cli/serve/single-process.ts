@@ -3,7 +3,8 @@ import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
 import { assemble, type Assembly } from '../../app/assemble.ts'
 import type { Settings } from '../../config/settings.ts'
-import { adminServer } from '../../http/operators/admin.ts'
+import { type AdminOptions, adminServer } from '../../http/operators/admin.ts'
+import type { RecentLines } from '../../http/operators/console/recent-lines.ts'
 import { hubServer, listen } from '../../http/server.ts'
 import { playgroundTokens } from '../tokens/playground-token.ts'
 import { version } from '../version.ts'
@@ -19,12 +20,16 @@ export interface RunningHub {
 }
 
 /** Starts a hub in this process, with its listeners. */
-export async function startHub(settings: Settings, logger: Logger): Promise<RunningHub> {
+export async function startHub(
+  settings: Settings,
+  logger: Logger,
+  lines?: RecentLines,
+): Promise<RunningHub> {
   const assembly = await assemble(settings, logger)
   const hub = serverOf(settings, assembly)
   const url = await listen(hub, settings.host, settings.port)
   const { adminHost, adminPort } = settings
-  const admin = adminPort === 'off' ? undefined : adminServer(assembly.admin)
+  const admin = adminPort === 'off' ? undefined : adminServer(operatorsOf(assembly, lines))
   const adminUrl =
     admin && adminPort !== 'off' ? await listen(admin, adminHost, adminPort) : undefined
   assembly.selfCheck.watch('public', hub.server.address() as AddressInfo)
@@ -39,6 +44,12 @@ export async function startHub(settings: Settings, logger: Logger): Promise<Runn
       await admin?.close()
     },
   }
+}
+
+/** The operators' surface, with what only the process knows. */
+function operatorsOf({ admin }: Assembly, lines?: RecentLines): AdminOptions {
+  if (admin.console === undefined) return admin
+  return { ...admin, console: { ...admin.console, lines, version: version() } }
 }
 
 /** The public surface of a hub of its own, not listening yet. */

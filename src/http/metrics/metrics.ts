@@ -56,14 +56,17 @@ export class Metrics implements HubObserver {
   #failures = 0
   #mismatches = 0
 
-  /** @param openFiles tells how many files the process has open, where the system tells it */
-  constructor(openFiles: () => number | undefined) {
+  /**
+   * @param openFiles tells how many files the process has open, where the system tells it
+   * @param onLag is told how late the event loop was
+   */
+  constructor(openFiles: () => number | undefined, onLag?: (ms: number) => void) {
     const families = this.#families
     const { counter, counters } = {
       counter: families.counter.bind(families),
       counters: families.counters.bind(families),
     }
-    processMetrics(families.registry, openFiles)
+    processMetrics(families.registry, openFiles, onLag)
     this.#acknowledged = families.histogram(
       'mercure_publish_duration_seconds',
       'From a checked publish to its acknowledgement',

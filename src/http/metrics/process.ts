@@ -30,7 +30,11 @@ const busyUtilization = 0.5
  * Its `nodejs_active_*` make three lists of all sockets, and its `process_open_fds` one of all files:
  * 50 ms with 15,000 streams. The number of files is read instead; the others say nothing beyond it.
  */
-export function processMetrics(register: Registry, openFiles: () => number | undefined): void {
+export function processMetrics(
+  register: Registry,
+  openFiles: () => number | undefined,
+  onLag: (ms: number) => void = () => {},
+): void {
   collectDefaultMetrics({ register, eventLoopMonitoringPrecision: neverMs })
   for (const name of costly) register.removeSingleMetric(name)
   new Gauge({
@@ -42,7 +46,7 @@ export function processMetrics(register: Registry, openFiles: () => number | und
       if (count !== undefined) this.set(count)
     },
   })
-  const lag = measuredLag()
+  const lag = measuredLag(onLag)
   const seconds = (nanoseconds: number) => (Number.isFinite(nanoseconds) ? nanoseconds / 1e9 : 0)
   const read = {
     min: () => lag.min,
@@ -71,12 +75,13 @@ export function processMetrics(register: Registry, openFiles: () => number | und
 }
 
 /** How late timers are, in nanoseconds. */
-function measuredLag() {
+function measuredLag(onLag: (ms: number) => void) {
   const lag = createHistogram()
   let before = performance.eventLoopUtilization()
   const look = (dueMs: number) => {
     const nowMs = performance.now()
     lag.record(Math.max(1, Math.round((nowMs - dueMs) * 1e6)))
+    onLag(nowMs - dueMs)
     const now = performance.eventLoopUtilization()
     const { utilization } = performance.eventLoopUtilization(now, before)
     before = now

@@ -72,9 +72,16 @@ function isOwnHost(request: FastifyRequest, names: ReadonlySet<string>): boolean
   return /^(?:[\d.]+|\[.*\])$/.test(hostname) || !hostname.includes('.')
 }
 
-/** Browsers send `Origin` with all but simple GETs, and with those which site they come from. */
+/**
+ * Browsers send `Origin` with all but simple GETs, and with those which site they come from. The console
+ * is a page of this very listener: its origin is the name under which the listener was let be addressed,
+ * and the browser itself says that it asks the same one.
+ */
 function isFromPage({ headers }: FastifyRequest): boolean {
   const site = headers['sec-fetch-site']
+  const isOwn =
+    headers.origin === undefined || /^https?:\/\/(.*)$/.exec(headers.origin)?.[1] === headers.host
+  if (site === 'same-origin' && isOwn) return false
   return headers.origin !== undefined || (site !== undefined && site !== 'none')
 }
 

@@ -17,8 +17,8 @@ export interface DispatcherOptions {
   readonly onLostNotices: (entries: number) => void
   /** A message between hubs, which nobody else gets. */
   readonly onControl: (entry: Entry) => void
-  /** After each pass. */
-  readonly onPass: () => void
+  /** After each pass; it took so long, if anybody was to get something. */
+  readonly onPass: (ms: number | undefined) => void
   /** The log lost entries that were dispatched: dispatching goes on after `dispatched`, between two passes. */
   readonly onReset: (reset: LogReset) => void
   readonly onError: (error: unknown) => void
@@ -218,8 +218,11 @@ export class Dispatcher {
     const entries = this.#forStreams(page.entries)
     const probedUntil = isProgress ? performance.now() + probedMs : 0
     this.#isBetweenPasses = false
+    const passBegunMs = performance.now()
+    let isForNobody = true
     try {
       const { cohorts, begunMs } = await this.#route(entries, page.upTo, probedUntil)
+      isForNobody = cohorts.length === 0
       this.#noteLag(page.upTo)
       const due = isProgress ? this.#probe.due() : []
       await this.#deliver(due.length === 0 ? cohorts : [...cohorts, ...due], probedUntil, begunMs)
@@ -227,7 +230,7 @@ export class Dispatcher {
       this.#isBetweenPasses = true
       this.isLagging = false
       this.delivered = this.dispatched
-      this.#options.onPass()
+      this.#options.onPass(isForNobody ? undefined : performance.now() - passBegunMs)
     }
   }
 

@@ -4,6 +4,8 @@ import { fileLimit, guardOf, selfCheckOf } from '../../app/assemble.ts'
 import type { Settings } from '../../config/settings.ts'
 import { adminServer } from '../../http/operators/admin.ts'
 import type { AdminAnswer, AdminRequest } from '../../http/operators/forward.ts'
+import type { ConsoleOptions } from '../../http/operators/console/routes.ts'
+import { WorkersSource } from '../../http/operators/console/workers-source.ts'
 import type { Condition, HealthSource } from '../../http/operators/health.ts'
 import type { MetricsSnapshot } from '../../http/metrics/metrics.ts'
 import { openFiles } from '../../app/host-limits.ts'
@@ -27,6 +29,8 @@ export interface WorkersOptions {
   readonly entry: URL
   /** A line of a worker's log. */
   readonly onLine: (line: string) => void
+  /** What the console shows beside what the workers tell. */
+  readonly console?: Omit<ConsoleOptions, 'source'>
 }
 
 /** A worker may take this long to answer for a scrape or a health check. */
@@ -149,6 +153,10 @@ export class Workers {
       metrics: this.#metrics,
       health: this.#health(),
       forward: (request) => this.#forward(request),
+      console: {
+        source: new WorkersSource((path) => this.#askAll(path), this.#options.count),
+        ...this.#options.console,
+      },
       ...guardOf(this.#settings),
     })
     this.adminUrl = await listen(admin, adminHost, adminPort)
@@ -181,6 +189,23 @@ export class Workers {
     } catch {
       return unavailable('the worker ended before it answered')
     }
+  }
+
+  /** What each worker answers at a path; one that does not in time is left out. */
+  async #askAll(url: string) {
+    const request = { method: 'GET', url, headers: { host: 'localhost' }, body: '' }
+    const asked = this.#crew.ready.map(async (worker) => {
+      try {
+        const own = { ...request, address: '127.0.0.1' }
+        const { status, body } = await worker.ask('admin', own, answerMs)
+        return status === 200
+          ? [{ worker: worker.number, answer: JSON.parse(body) as unknown }]
+          : []
+      } catch {
+        return [] // it is busy or has ended
+      }
+    })
+    return (await Promise.all(asked)).flat()
   }
 
   #health(): HealthSource {

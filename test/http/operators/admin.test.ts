@@ -41,6 +41,46 @@ t.test('pages and forms are refused on every guarded path', async (t) => {
   }
 })
 
+t.test(
+  'the console alone may ask from a page: the listener’s own, as its browser says',
+  async (t) => {
+    const admin = await startAdmin(t, await startHub(t))
+    const own = { origin: admin, 'sec-fetch-site': 'same-origin' }
+    const kick = (headers: Record<string, string>) =>
+      ask(`${admin}/kick`, {
+        method: 'POST',
+        headers: { ...json, 'content-length': '11', ...headers },
+        body: '{"sub":"a"}',
+      })
+
+    t.equal((await kick(own)).status, 200)
+    for (const origin of ['http://127.0.0.1:1', 'http://localhost', 'null', 'https://evil.example'])
+      t.equal((await kick({ ...own, origin })).status, 403, origin)
+    for (const site of ['same-site', 'cross-site', 'none'])
+      t.equal((await kick({ ...own, 'sec-fetch-site': site })).status, 403, site)
+    t.equal(
+      (await kick({ ...own, host: 'evil.example', origin: 'http://evil.example' })).status,
+      421,
+    )
+  },
+)
+
+t.test(
+  'the console needs no token for its files, and one for everything that it shows',
+  async (t) => {
+    const admin = await startAdmin(t, await startHub(t, { admin_token: 'the-right-token' }))
+    const strange = { 'x-forwarded-for': '203.0.113.7' }
+
+    for (const path of ['/', '/console.js', '/page.css']) {
+      const { status, headers } = await ask(admin + path, { headers: strange })
+      t.equal(status, 200, path)
+      t.match(headers['content-security-policy'], /^default-src 'self';/)
+    }
+    for (const path of ['stats', 'streams', 'facts', 'history', 'history/1'])
+      t.equal((await ask(`${admin}/debug/${path}`, { headers: strange })).status, 401, path)
+  },
+)
+
 t.test('from this machine operators need no token, but a wrong one is refused', async (t) => {
   const hub = await startHub(t, { admin_token: 'the-right-token' })
   const admin = await startAdmin(t, hub)
