@@ -1,5 +1,4 @@
 import { HubError } from './errors.ts'
-import type { Grants } from './grants.ts'
 import type { Matcher } from './matcher.ts'
 
 /**
@@ -24,7 +23,7 @@ export function patternCostOf({
   grants,
 }: {
   readonly matchers: readonly Matcher[]
-  readonly grants: Grants
+  readonly grants: { readonly extraCost: number }
 }): number {
   return extraCostOf(matchers) + grants.extraCost
 }

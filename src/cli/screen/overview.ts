@@ -1,5 +1,6 @@
 import type { Field, SampleRow } from '../../http/operators/console/samples.ts'
-import type { Stats, Usage } from '../../http/operators/console/source.ts'
+import type { Stats } from '../../http/operators/console/source.ts'
+import type { Usage } from '../../http/operators/console/usage.ts'
 import { printable } from '../output.ts'
 import {
   bytes,

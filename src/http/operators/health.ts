@@ -1,7 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import type { Hub } from '../../hub/hub.ts'
 import type { FileLimit } from '../connection/connection-limit.ts'
-import type { SelfCheck } from './self-check.ts'
 
 /** Whether something is as it should be; otherwise why not. */
 export interface Condition {
@@ -21,7 +20,11 @@ export interface HealthSource {
  * The health of a hub in this process. That its loop turns is shown by answering; a blocked one does
  * not, and the time-out of whoever asks says so.
  */
-export function healthOf(hub: Hub, files?: FileLimit, selfCheck?: SelfCheck): HealthSource {
+export function healthOf(
+  hub: Hub,
+  files?: FileLimit,
+  selfCheck?: { readonly condition: Condition },
+): HealthSource {
   return {
     live: async () =>
       (await hub.isLive())

@@ -1,11 +1,10 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import type { Authenticator, Presented, Role } from '../../auth/authenticator.ts'
-import type { Hub } from '../../hub/hub.ts'
+import type { Presented, Role } from '../../auth/authenticator.ts'
 import { hubPath } from '../../protocol/reserved.ts'
 import { presentedBy } from '../request/credentials.ts'
-import { type HubUrlResolver, misdirected } from '../request/hub-urls.ts'
+import { misdirected } from '../request/hub-urls.ts'
 import { pageHeaders, serveDoor } from './assets.ts'
-import { answerQuestions } from './questions.ts'
+import { answerQuestions, type PageHub } from './questions.ts'
 
 /** What the debugger page is told about the hub. */
 export interface PageOptions {
@@ -18,14 +17,6 @@ export interface PageOptions {
   readonly isOneOfSeveral: boolean
   /** Signs a token that may do everything, for this audience; absent: nobody is given one. */
   readonly tokenFor?: ((audience: string) => Promise<string>) | undefined
-}
-
-/** Whom the page asks. */
-export interface PageHub {
-  readonly hub: Hub
-  readonly authenticator: Authenticator
-  readonly urls: HubUrlResolver
-  readonly speaksLegacy: boolean
 }
 
 const folder = `${hubPath}/debug/`

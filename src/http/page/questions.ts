@@ -1,12 +1,13 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import type { Presented, Role } from '../../auth/authenticator.ts'
+import type { Authenticator, Presented, Role } from '../../auth/authenticator.ts'
 import { type AskedMatcher, compile, explain, type Question } from '../../auth/explain.ts'
 import { isObject, type JsonObject } from '../../auth/json-object.ts'
+import type { Hub } from '../../hub/hub.ts'
 import type { Entry } from '../../log/log.ts'
 import { HubError } from '../../protocol/errors.ts'
 import type { Grants } from '../../protocol/grants.ts'
 import { Topic } from '../../protocol/topic.ts'
-import type { PageHub } from './page.ts'
+import type { HubUrlResolver } from '../request/hub-urls.ts'
 
 /** Bytes that a question may have. */
 const maxBytes = 64 * 1024
@@ -14,6 +15,14 @@ const maxBytes = 64 * 1024
 const maxItems = 100
 /** Questions that are answered at once; one about events may read the history a hundred times. */
 const mostAtOnce = 16
+
+/** Whom the page asks. */
+export interface PageHub {
+  readonly hub: Hub
+  readonly authenticator: Authenticator
+  readonly urls: HubUrlResolver
+  readonly speaksLegacy: boolean
+}
 
 interface Context extends PageHub {
   readonly presentedAs: (request: FastifyRequest, role: Role) => Presented

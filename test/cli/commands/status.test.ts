@@ -52,7 +52,7 @@ t.test('several workers are shown as one hub, with a line for each', async (t) =
 
   const { total, streams } = await json<StreamList>('/debug/streams')
   t.equal(total, 2)
-  t.strictSame(streams.map(({ subject }) => subject).sort(), ['alice', 'bob'])
+  t.strictSame(streams.map(({ subject }) => subject).toSorted(), ['alice', 'bob'])
   await until(async () => {
     const { fields, samples } = await json<Stats>('/debug/stats')
     return samples.at(-1)?.[fields.indexOf('streams') + 1] === 2

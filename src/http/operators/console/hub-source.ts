@@ -3,7 +3,8 @@ import type { Subscriber } from '../../../hub/stream/subscriber.ts'
 import type { Log } from '../../../log/log.ts'
 import type { ClosedStream, Recorder } from './recorder.ts'
 import { valuesOf } from './samples.ts'
-import type { ConsoleSource, Facts, StreamList, StreamQuery, StreamRow, Usage } from './source.ts'
+import type { ConsoleSource, Facts, StreamList, StreamQuery, StreamRow } from './source.ts'
+import type { Usage } from './usage.ts'
 
 export interface HubSourceOptions {
   readonly hub: Hub

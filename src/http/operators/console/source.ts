@@ -1,15 +1,7 @@
 import type { RecentLine } from './recent-lines.ts'
 import type { Field, SampleRow } from './samples.ts'
+import type { Usage } from './usage.ts'
 import type { Trouble } from './verdict.ts'
-
-/** A bound and how much of it is used. */
-export interface Usage {
-  /** The option's name in the environment, or a few words where there is no option. */
-  readonly option: string
-  readonly used: number
-  readonly limit: number
-  readonly unit: 'count' | 'bytes'
-}
 
 /** A process that serves streams. */
 export interface Part {

@@ -1,4 +1,4 @@
-import type { Usage } from './source.ts'
+import type { Usage } from './usage.ts'
 import { type Field, type SampleRow, valuesOf } from './samples.ts'
 
 /** Something that is not as it should be: what, what it means, and what to do about it. */
