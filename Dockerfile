@@ -26,6 +26,6 @@ STOPSIGNAL SIGTERM
 # Live, not ready: a hub whose disk is full still serves its streams. The admin listener answers also when no
 # file is left for another client; where it is off, the public one is asked.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=10s \
-  CMD ["node", "-e", "const { MERCURE_ADMIN_PORT: admin = 2019, MERCURE_PORT: hub = 3000 } = process.env; const ask = async (port) => (await fetch(`http://127.0.0.1:${port}/health/live`)).ok; ask(admin).catch(() => ask(hub)).then((ok) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
+  CMD ["node", "-e", "const { MERCURE_ADMIN_PORT: admin = 3019, MERCURE_PORT: hub = 3000 } = process.env; const ask = async (port) => (await fetch(`http://127.0.0.1:${port}/health/live`)).ok; ask(admin).catch(() => ask(hub)).then((ok) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
 ENTRYPOINT ["node", "dist/src/cli/main.js"]
 CMD ["serve"]

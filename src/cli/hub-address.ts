@@ -49,11 +49,11 @@ export function callOf(settings: Settings, target = ownHubUrl(settings)): HubCal
   const answered = new URL(answeredOrigin(settings, target))
   const isOwn = isLoopbackHost(hostname) || host === new URL(ownHubUrl(settings)).host
   if (!isOwn || answered.origin === origin) return { url: target, headers: {} }
-  if (answered.protocol === 'http:') return { url: target, headers: { host: answered.host } }
-  if (!isTrustedProxy(settings, hostname))
-    return { url: `${answered.origin}${hubPath}`, headers: {} }
-  const forwarded = { 'x-forwarded-host': answered.host, 'x-forwarded-proto': 'https' }
-  return { url: target, headers: forwarded }
+  const scheme = answered.protocol.slice(0, -1)
+  const forwarded = { 'x-forwarded-host': answered.host, 'x-forwarded-proto': scheme }
+  if (isTrustedProxy(settings, hostname)) return { url: target, headers: forwarded }
+  if (scheme === 'http') return { url: target, headers: { host: answered.host } }
+  return { url: `${answered.origin}${hubPath}`, headers: {} }
 }
 
 /** The origin as which the hub at `target` is addressed. */

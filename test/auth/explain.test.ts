@@ -154,7 +154,7 @@ t.test('each reason to refuse a token is told in the hub’s own words', async (
     [signToken(hubUrl, { header: { typ: 'JWT' } }), /^the token must have the type at\+jwt/],
     [signLegacyToken({ subscribe: ['*'] }), /protocol_version_compatibility/],
     ['x'.repeat(60), /^the token is not a signed JWT/],
-    ['short', /^the bearer token is missing or too short$/],
+    ['short', /^this is no JSON Web Token: it is too short$/],
   ]
 
   for (const [token, sentence] of refused) {

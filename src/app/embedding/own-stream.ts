@@ -72,6 +72,7 @@ export class OwnStream implements AsyncIterable<StreamEvent> {
       this.#hub.unseat({ tokenHash: undefined, address: undefined })
       throw error
     }
+    await this.#wire?.opened()
     return this
   }
 

@@ -7,6 +7,9 @@ interface Queued {
   readonly bytes: number
 }
 
+/** As good as never: the timer is there to be there. */
+const aliveMs = 2 ** 30
+
 /**
  * The wire of a stream whose reader is this program: what is written is parsed, and waits to be taken.
  *
@@ -21,6 +24,7 @@ export class ReadingWire implements Wire {
   readonly #queue: Queued[] = []
   #listener: WireListener | undefined
   #wake: (() => void) | undefined
+  #isOpen = false
   #isClosed = false
   #unfinishedBytes = 0
   pendingBytes = 0
@@ -39,10 +43,14 @@ export class ReadingWire implements Wire {
     return this.subscriber?.closedAs ?? 'error'
   }
 
+  /** Resolves when the stream has begun, which the hub tells with the first bytes, or has ended. */
+  async opened(): Promise<void> {
+    while (!this.#isOpen && !this.#isClosed) await this.#woken()
+  }
+
   /** The next event; undefined when the stream has ended and nothing is left. */
   async take(): Promise<StreamEvent | undefined> {
-    while (this.#queue.length === 0 && !this.#isClosed)
-      await new Promise<void>((resolve) => (this.#wake = resolve))
+    while (this.#queue.length === 0 && !this.#isClosed) await this.#woken()
     const next = this.#queue.shift()
     if (next === undefined) return undefined
     this.pendingBytes -= next.bytes
@@ -52,6 +60,7 @@ export class ReadingWire implements Wire {
   }
 
   write(bytes: Buffer): void {
+    this.#isOpen = true
     const events = this.#parser.push(bytes)
     this.#unfinishedBytes += bytes.length
     for (const [index, event] of events.entries()) {
@@ -59,8 +68,7 @@ export class ReadingWire implements Wire {
       this.#queue.push({ event, bytes: share })
       this.pendingBytes += share
     }
-    if (events.length === 0) return
-    this.#unfinishedBytes = 0
+    if (events.length > 0) this.#unfinishedBytes = 0
     this.#wakeUp()
   }
 
@@ -80,6 +88,13 @@ export class ReadingWire implements Wire {
   /** The reader is gone. */
   close(): void {
     this.#listener?.closed()
+  }
+
+  /** A program that waits for an update has something to do: its event loop does not end meanwhile. */
+  async #woken(): Promise<void> {
+    const alive = setInterval(() => {}, aliveMs)
+    await new Promise<void>((resolve) => (this.#wake = resolve))
+    clearInterval(alive)
   }
 
   #wakeUp(): void {

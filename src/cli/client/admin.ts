@@ -7,7 +7,7 @@ import { failureOf, reasonOf, send, textOf } from './request.ts'
 export const adminFlags = { admin: 'text', token: 'text', config: 'text' } as const
 
 export const adminFlagsHelp = `  --admin URL    the admin listener; default: the one of the settings,
-                 http://127.0.0.1:2019
+                 http://127.0.0.1:3019
   --token TOKEN  the admin token; default: the one of the settings (admin_token)
   --config FILE  the hub's configuration file
 `
@@ -18,7 +18,7 @@ const patienceMs = 5_000
 export const adminUrl: Parser<string> = (text) =>
   /^https?:\/\/[^/?#]/i.test(text) && URL.canParse(text)
     ? { value: text.replace(/\/$/, '') }
-    : { expected: 'a URL such as "http://127.0.0.1:2019"' }
+    : { expected: 'a URL such as "http://127.0.0.1:3019"' }
 
 export function ownAdminUrl({ adminHost, adminPort }: Settings): string | undefined {
   if (adminPort === 'off') return undefined

@@ -13,7 +13,7 @@ Closes streams, and denies their tokens until they end. Prints how many were clo
                       protocol 0.x; needed where the hub trusts several issuers
   --subscription URL  the stream with this subscription, as the list tells it
   --admin URL         the admin listener; default: the one of the settings,
-                      http://127.0.0.1:2019
+                      http://127.0.0.1:3019
   --token TOKEN       the admin token; default: the one of the settings (admin_token)
   --config FILE       the hub's configuration file
 

@@ -38,7 +38,7 @@ export const options = {
   admin_port: text(
     address.portOrOff,
     'port',
-    '2019',
+    '3019',
     'Their port; 0 picks a free one, off disables them.',
   ),
   transport_url: text(

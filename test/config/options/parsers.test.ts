@@ -158,7 +158,7 @@ t.test('a choice is one of its words, in their letter case', async (t) => {
   t.strictSame(valuesOf(parser, 'json', 'pretty', 'JSON'), [
     'json',
     'pretty',
-    'one of json, pretty',
+    'one of json, pretty (did you mean json?)',
   ])
 })
 

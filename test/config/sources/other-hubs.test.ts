@@ -19,7 +19,7 @@ t.test('variables of a Kubernetes Service are ignored with a warning', async (t)
   }
   const { settings, warnings } = load({ env: { ...minimal, ...kubernetes } })
 
-  t.strictSame([settings.port, settings.adminPort], [3000, 2019])
+  t.strictSame([settings.port, settings.adminPort], [3000, 3019])
   t.strictSame(
     warnings,
     Object.keys(kubernetes).map(
