@@ -152,7 +152,7 @@ export async function assemble(
       resourceIdentifier: settings.resourceIdentifier,
       publicUrls: settings.publicUrls,
       trustedProxies: settings.trustedProxies,
-      needsAddress: settings.maxSubscribersPerAddress > 0,
+      needsAddress: settings.maxSubscribersPerAddress > 0 || settings.adminPort !== 'off', // operators see it
       isLoopbackOnly: settings.playground,
       files,
       rates,
