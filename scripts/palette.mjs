@@ -1,9 +1,12 @@
-// Makes a screenshot small: a PNG of 8-bit RGB becomes one with a palette of its 256 most frequent
-// colours, and every other colour (the edges of letters) the nearest of them. A third of the bytes.
+// Makes a screenshot small: a PNG of 8-bit RGB becomes one with a palette of its most frequent colours that
+// differ, and every other colour (the edges of letters) the nearest of them. A third of the bytes.
 import { crc32, deflateSync, inflateSync } from 'node:zlib'
 
 const signature = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a])
 const channels = 3
+const mostColours = 128
+/** Squared: shades of the same grey must not take the room of a dot's colour. */
+const apart = 10 ** 2
 
 /** @param {Buffer} png as browsers write it: 8-bit RGB, not interlaced */
 export function withPalette(png) {
@@ -71,10 +74,10 @@ function paletteOf(pixels) {
     const colour = pixels.readUIntBE(at, channels)
     counts.set(colour, (counts.get(colour) ?? 0) + 1)
   }
-  const kept = [...counts]
-    .sort(([, a], [, b]) => b - a)
-    .slice(0, 256)
-    .map(([colour]) => colour)
+  const kept = []
+  for (const [colour] of [...counts].sort(([, a], [, b]) => b - a))
+    if (kept.length < mostColours && kept.every((one) => distance(one, colour) >= apart))
+      kept.push(colour)
   const indexes = new Map(kept.map((colour, index) => [colour, index]))
   const palette = Buffer.alloc(kept.length * channels)
   for (const [index, colour] of kept.entries())

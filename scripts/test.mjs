@@ -7,6 +7,7 @@ import { build, install } from './build.mjs'
 
 const services = [
   { command: 'chromium', package: 'chromium', needs: 'the browser tests' },
+  { command: 'firefox-esr', package: 'firefox-esr', needs: 'the client in Firefox' },
   { command: 'caddy', package: 'caddy', needs: 'the tests behind Caddy' },
   { command: 'promtool', package: 'prometheus', needs: 'the tests with Prometheus' },
   { command: 'redis-server', package: 'redis-server', needs: 'the tests with Redis' },

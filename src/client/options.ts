@@ -4,7 +4,7 @@ export interface Update {
   readonly type: string
   readonly data: string
   /** The data, parsed as JSON. */
-  json<T = unknown>(): T
+  readonly json: <T = unknown>() => T
 }
 
 /** Updates that cannot be had any more; what follows starts after `resumedAfter`, or at the earliest one kept. */

@@ -142,7 +142,7 @@ class SubscriptionSet implements LiveSubscriptions {
       urlPattern: path.replace(/[{}()*+?:\\]/g, '\\$&') + rest,
       lastEventId: cursor,
       signal: this.#stop.signal,
-      onEvent: ({ json }) => this.#take(json<ActiveSubscription>()),
+      onEvent: (update) => this.#take(update.json<ActiveSubscription>()),
       onState: (state) => {
         if (this.#stream === stream) this.#enter(state)
       },

@@ -402,6 +402,35 @@ t.test('the playground in Chromium', { skip, jobs }, async (t) => {
     await page.close()
   })
 
+  t.test('every control is reached by Tab, and a row of the list opens by Enter', async (t) => {
+    const topic = newTopic()
+    const open = await OpenPage.of(browser, hub)
+    const { page } = open
+    await open.subscribe(topic)
+    await publishTo(hub, { topic, data: '{"opened":true}' })
+    await open.shown(1)
+    const controls = `[...document.querySelectorAll('a[href], button, input, select, textarea, summary')]
+      .filter((one) => one.checkVisibility() && !one.disabled && one.tabIndex >= 0)`
+    await page.evaluate(`${controls}.forEach((one, index) => (one.dataset.stop = index))`)
+    const count = (await page.evaluate(`${controls}.length`)) as number
+    const reached = new Set<unknown>()
+
+    for (let presses = 0; presses < count + 10; presses++) {
+      await page.keyboard.press('Tab')
+      reached.add(await page.evaluate('document.activeElement.dataset.stop'))
+    }
+
+    const stops = Array.from({ length: count }, (_, index) => String(index))
+    t.strictSame(
+      stops.filter((stop) => !reached.has(stop)),
+      [],
+    )
+    await page.locator('.ev summary').focus()
+    await page.keyboard.press('Enter')
+    await page.locator('.ev .more', { hasText: 'opened' }).waitFor()
+    await page.close()
+  })
+
   const looks = [
     { width: 1280, colorScheme: 'light' },
     { width: 1280, colorScheme: 'dark' },

@@ -1,7 +1,11 @@
+import { once } from 'node:events'
+import { createServer, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import t from 'tap'
 import { ask } from '../fixtures/http.ts'
 import { HubProcess } from '../fixtures/hub-process.ts'
 import { playgroundToken, publishTo } from '../fixtures/playground.ts'
+import { issuer, signToken } from '../fixtures/tokens.ts'
 
 const hub = await HubProcess.start(t, {
   args: ['--playground'],
@@ -186,4 +190,40 @@ t.test('a page of another origin can neither ask nor read', async (t) => {
     Object.keys(asked.headers).filter((name) => name.startsWith('access-control-')),
     [],
   )
+})
+
+t.test('sixteen questions are answered at once, and the next is told to come later', async (t) => {
+  const held: ServerResponse[] = []
+  const keys = createServer((_request, response) => void held.push(response))
+  keys.listen(0, '127.0.0.1')
+  await once(keys, 'listening')
+  t.teardown(() => keys.close())
+  const { port } = keys.address() as AddressInfo
+  const slow = await HubProcess.start(t, {
+    env: {
+      MERCURE_DEBUGGER: '1',
+      MERCURE_TRUSTED_ISSUERS: issuer,
+      MERCURE_SUBSCRIBER_JWKS_URI: `http://127.0.0.1:${port}/`,
+      MERCURE_PUBLISHER_JWKS_URI: `http://127.0.0.1:${port}/`,
+    },
+  })
+  const token = signToken(slow.url, { header: { alg: 'ES256' } })
+  const asked = Array.from({ length: 17 }, () =>
+    ask(`${slow.url}/debug/explain`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` },
+      body: '{}',
+    }),
+  )
+
+  const first = await Promise.race(asked)
+
+  t.strictSame(
+    [first.status, first.text],
+    [503, 'Service Unavailable: the hub answers as many questions as it does at once\n'],
+  )
+  for (const response of held) response.end('{"keys":[]}')
+  keys.on('request', (_request, response: ServerResponse) => response.end('{"keys":[]}'))
+  const statuses = (await Promise.all(asked)).map(({ status }) => status).sort((a, b) => a - b)
+  t.strictSame(statuses, [...Array.from({ length: 16 }, () => 200), 503])
 })

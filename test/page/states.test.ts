@@ -38,6 +38,27 @@ t.test('each state of the playground says itself in words', { skip, jobs }, asyn
     await open.page.close()
   })
 
+  t.test(
+    'reconnecting: counts down, says why and where it goes on, and tries at once when told',
+    async (t) => {
+      const open = await OpenPage.of(browser, hub)
+      await open.page.route('**/mercure?*', (route) => route.abort())
+      await open.fill({ 'Resume after': 'earliest' })
+      await open.ask('https://example.com/reconnecting')
+
+      await open.reaches(/Reconnecting in \d+ s/)
+      await notice(open)
+        .getByText(/the connection broke at .* Attempt \d.* Resumes after earliest/)
+        .waitFor()
+      await open.page.unroute('**/mercure?*')
+      await open.page.getByRole('button', { name: 'Now books' }).click()
+
+      await open.reaches('Live')
+      t.equal(await notice(open).count(), 0)
+      await open.page.close()
+    },
+  )
+
   t.test('a burst of 3,000: every event counts, the list keeps 500 and says so', async (t) => {
     const only = 'https://example.com/burst'
     const open = await OpenPage.of(browser, hub)
@@ -85,8 +106,6 @@ t.test('each state of the playground says itself in words', { skip, jobs }, asyn
       streams + 1,
     )
     await open.useToken(playgroundToken(hub.url))
-    await open.page.getByText('The hub accepts this token.', { exact: false }).waitFor()
-    await notice(open).getByRole('button', { name: 'Try again' }).click()
     await open.reaches('Live')
     await open.page.close()
   })
@@ -128,7 +147,6 @@ t.test('each state of the playground says itself in words', { skip, jobs }, asyn
     await notice(open).getByRole('button', { name: 'New token' }).click()
     await open.press('Build')
     await open.page.getByText(/The hub accepts this token. It expires in 59/).waitFor()
-    await open.page.getByRole('button', { name: 'Try again books' }).click()
 
     t.match(await open.shown(2), [{ text: 'meanwhile' }, { text: 'before' }])
     await open.page.close()
@@ -192,6 +210,7 @@ t.test('each state of the playground says itself in words', { skip, jobs }, asyn
       await open.page.getByText(/No answer from .* for \d+ s. Is the hub running\?/).waitFor()
       await open.page.locator('.topend .pill', { hasText: 'No answer' }).waitFor()
       await open.press('Publish')
+      t.equal(await notice(open).count(), 0)
       t.match(await open.outcome(), /^no answer in \d+ ms the hub does not answer$/)
       await mortal.start()
       await publishTo(mortal, { topic, data: 'after' })
@@ -220,6 +239,7 @@ t.test('each state of the playground says itself in words', { skip, jobs }, asyn
       .getByText(/not one of the hub’s public URLs/)
       .waitFor()
     t.match(await notice(open).textContent(), /Call the hub by one of its own names/)
+    await open.page.locator('.topend .pill', { hasText: 'Not ready' }).waitFor()
     await open.page.close()
   })
 })

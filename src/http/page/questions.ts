@@ -12,6 +12,8 @@ import type { PageHub } from './page.ts'
 const maxBytes = 64 * 1024
 /** Topics, matchers or ids of one question. */
 const maxItems = 100
+/** Questions that are answered at once; one about events may read the history a hundred times. */
+const mostAtOnce = 16
 
 interface Context extends PageHub {
   readonly presentedAs: (request: FastifyRequest, role: Role) => Presented
@@ -26,13 +28,22 @@ interface Context extends PageHub {
  *   asker may receive. An update that is not kept and one that is not granted look the same.
  */
 export function answerQuestions(app: FastifyInstance, folder: string, context: Context): void {
+  let underWay = 0
   const route = (name: string, answer: (request: FastifyRequest, asked: JsonObject) => unknown) =>
     app.post(
       folder + name,
       { bodyLimit: maxBytes, onRequest: isQuestion },
-      async (request, reply: FastifyReply) => {
+      async (request, reply) => {
         void reply.header('cache-control', 'no-store')
-        return answer(request, objectOf(request.body))
+        const asked = objectOf(request.body)
+        if (underWay >= mostAtOnce)
+          throw new HubError('unavailable', 'the hub answers as many questions as it does at once')
+        underWay++
+        try {
+          return await answer(request, asked)
+        } finally {
+          underWay--
+        }
       },
     )
   route('match', (request, asked) => match(asked, context.urls.resolve(request.raw).hubUrl))

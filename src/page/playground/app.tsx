@@ -1,4 +1,5 @@
 import { useCallback, useEffect, useMemo, useRef, useState } from 'preact/hooks'
+import { useMedia } from '../shared/hooks.ts'
 import { type Shortcut, ShortcutList, useShortcuts } from '../shared/keyboard.tsx'
 import { Segments } from '../shared/segments.tsx'
 import { isOneOf, useRemembered } from '../shared/storage.ts'
@@ -42,6 +43,10 @@ export function App() {
   const [tokenTask, setTokenTask] = useState<'read' | 'build'>('read')
   const search = useRef<HTMLInputElement>(null)
   const send = useRef(() => {})
+
+  const isWide = useMedia('(min-width: 1800px)')
+  const isNarrow = useMedia('(max-width: 899px)')
+  const isWhoShown = isWide || (isNarrow ? panel : drawer) === 'who'
 
   const wholeUpdate = { ...update, data }
   const onOutcome = (outcome: Outcome) =>
@@ -170,7 +175,7 @@ export function App() {
             }}
           />
           <TokenPanel session={session} task={tokenTask} onTask={setTokenTask} />
-          <WhoPanel session={session} listeners={listeners} />
+          <WhoPanel session={session} listeners={listeners} isShown={isWhoShown} />
         </div>
       </main>
     </>

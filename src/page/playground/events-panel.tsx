@@ -84,7 +84,7 @@ function TryIt({ onTry }: { readonly onTry: () => void }) {
 function Streams({ session, onToken }: EventsProps) {
   return (
     <>
-      <div class="streams" role="status">
+      <div class="streams">
         {session.feeds.map((feed) => (
           <StreamBox key={feed.number} session={session} feed={feed} />
         ))}
@@ -126,9 +126,7 @@ function Lane({
   const own = { ...filter, feed: feed.number }
   return (
     <section class="lane" aria-label={`Stream ${feed.wish.name}`}>
-      <div role="status">
-        <StreamBox session={session} feed={feed} />
-      </div>
+      <StreamBox session={session} feed={feed} />
       <StreamNotice session={session} feed={feed} onToken={onToken} />
       <EventList
         label={`Events of ${feed.wish.name}`}

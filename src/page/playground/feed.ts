@@ -43,6 +43,8 @@ export class Feed extends Store {
   /** When it began to be live, the last time. */
   liveSinceMs: number | undefined
   lastEventId = ''
+  /** What it was opened with. */
+  token = ''
   #subscription: Subscription | undefined
   #startedMs = 0
   #attempt = 0
@@ -77,6 +79,7 @@ export class Feed extends Store {
   /** Opens the stream, after what it saw last when it is opened again. */
   open(token: string, after: string): void {
     this.#subscription?.close()
+    this.token = token
     this.#attempt = 0
     this.hasGap = false
     this.#startedMs = Date.now()

@@ -17,8 +17,8 @@ export interface Config {
 export interface Status {
   readonly isReady: boolean
   readonly reason?: string
-  readonly connected: number
-  readonly nowMs: number
+  readonly connected?: number
+  readonly nowMs?: number
 }
 
 export type MatcherKind = 'exact' | 'urlpattern' | 'selector'
@@ -78,7 +78,8 @@ export async function getConfig(): Promise<Config> {
 
 export async function getStatus(): Promise<Status> {
   const response = await fetch('status', { cache: 'no-store', signal: AbortSignal.timeout(3_000) })
-  return response.json() as Promise<Status>
+  if (response.ok) return response.json() as Promise<Status>
+  return { isReady: false, reason: (await refusalOf(response)).says } // who refuses is there
 }
 
 /** A token that the playground lends to its page; undefined when it lends none. */

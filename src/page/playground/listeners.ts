@@ -42,6 +42,12 @@ export class Listeners extends Store {
     }
   }
 
+  stop(): void {
+    this.#watches++
+    this.#subscription?.close()
+    this.#enter('off')
+  }
+
   async #readList(token: string, mine: number): Promise<string | undefined> {
     let cursor: string | undefined
     for (let path: string | undefined = namespace; path !== undefined;) {

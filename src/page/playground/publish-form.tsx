@@ -49,7 +49,7 @@ export function PublishForm({
     setOutcome(result)
     onOutcome(result)
     if (result.status === 401 || result.status === 403)
-      setAdvice(await adviceFor(session.token, wish))
+      setAdvice(await adviceFor(session.token, result))
   }
   send.current = () => void submit()
 
@@ -120,7 +120,7 @@ export function PublishForm({
             <p>
               <q>{outcome.says}</q>
             </p>
-            {advice !== '' && advice !== outcome.says && <p>{advice}</p>}
+            {advice !== '' && <p>{advice}</p>}
             {(outcome.status === 401 || outcome.status === 403) && (
               <div class="row">
                 <button type="button" class="small" onClick={onToken}>
@@ -143,10 +143,14 @@ export function PublishForm({
 }
 
 /** What the hub adds to its refusal when it is asked why. */
-async function adviceFor(token: string, { topics, isPrivate }: UpdateWish): Promise<string> {
+async function adviceFor(
+  token: string,
+  { wish: { topics, isPrivate }, says }: Outcome,
+): Promise<string> {
   try {
     const { publisher } = await askWhy(token, { topics, isPrivate })
-    return publisher.isAllowed ? '' : `${publisher.says}.`
+    const more = publisher.says.slice(says.length).replace(/^[:;,] */, '')
+    return publisher.isAllowed || !publisher.says.startsWith(says) ? '' : more
   } catch {
     return ''
   }

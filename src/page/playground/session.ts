@@ -13,7 +13,8 @@ import {
   type Status,
 } from './hub.ts'
 
-export const mostFeeds = 6
+/** A browser opens six connections to a host over HTTP/1.1: one is for who listens, one for everything else. */
+export const mostFeeds = 4
 const statusEveryMs = 2_000
 const askEveryMs = 300
 const mostIds = 100
@@ -59,6 +60,7 @@ export class Session extends Store {
       if (asked !== this.#asked) return
       this.verdict = verdict
       this.changed()
+      if (verdict.subscriber.isAllowed) this.#tryWithNewToken()
     } catch {
       // the hub is away, which is told elsewhere; asked again when it is back
     }
@@ -110,7 +112,7 @@ export class Session extends Store {
     try {
       this.status = await getStatus()
       const after = Date.now()
-      const skewMs = this.status.nowMs - (before + after) / 2
+      const skewMs = (this.status.nowMs ?? after) - (before + after) / 2
       this.#skewMs = Math.abs(skewMs) > after - before + 1 ? Math.round(skewMs) : 0
       const wasAway = this.awaySinceMs !== undefined
       this.awaySinceMs = undefined
@@ -126,6 +128,15 @@ export class Session extends Store {
   #back(): void {
     for (const feed of this.feeds) if (feed.state.name === 'waiting') this.resume(feed)
     void this.judge()
+  }
+
+  /** Streams that another token did not open. */
+  #tryWithNewToken(): void {
+    for (const feed of this.feeds) {
+      const { state } = feed
+      const isForToken = state.name === 'refused' && [401, 403].includes(state.refusal.status)
+      if (isForToken && feed.token !== this.token) this.resume(feed)
+    }
   }
 
   #inOurTime(event: AboutUpdate): AboutUpdate {

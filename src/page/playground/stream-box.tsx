@@ -29,7 +29,10 @@ export function StreamBox({ session, feed }: Omit<StreamProps, 'onToken'>) {
           {feed.state.name === 'live' && perSecond > 0 && ` · ${rate(perSecond)}/s`}
         </span>
       </div>
-      <StatePill feed={feed} now={now} />
+      {/* The state alone is announced: counts that change each second would drown it. */}
+      <span role="status">
+        <StatePill feed={feed} now={now} />
+      </span>
       <NextStep session={session} feed={feed} />
     </div>
   )
@@ -103,6 +106,7 @@ export function StreamNotice({ session, feed, onToken }: StreamProps) {
   const { state, lastEventId, wish } = feed
   const resumes = lastEventId === '' ? null : <code title={lastEventId}>{idEnd(lastEventId)}</code>
   if (state.name === 'connecting') return <Waiting feed={feed} />
+  if (state.name === 'waiting' && session.awaySinceMs !== undefined) return null // said once, at the top
   if (state.name === 'waiting')
     return (
       <Notice tone="warn">
@@ -110,7 +114,7 @@ export function StreamNotice({ session, feed, onToken }: StreamProps) {
           <b>
             {wish.name}: the connection broke at {clock(state.sinceMs)}.
           </b>{' '}
-          Attempt {state.attempt}. {state.reason}.{' '}
+          Attempt {state.attempt}. {sentence(state.reason)}{' '}
           {resumes !== null && (
             <>Resumes after {resumes}, so nothing is missed while the hub keeps it.</>
           )}
@@ -143,11 +147,16 @@ export function StreamNotice({ session, feed, onToken }: StreamProps) {
         <p>
           <q>{state.refusal.says}</q>
         </p>
-        <p>{whatToDo(state.refusal.status)} No new attempt is made by itself.</p>
+        <p>
+          {whatToDo(state.refusal.status)} No new attempt is made{' '}
+          {state.refusal.status === 401 ? 'until the token changes.' : 'by itself.'}
+        </p>
         <div class="row">
-          <button type="button" class="small" onClick={() => onToken('build')}>
-            Build a token
-          </button>
+          {[401, 403].includes(state.refusal.status) && (
+            <button type="button" class="small" onClick={() => onToken('build')}>
+              Build a token
+            </button>
+          )}
           <button type="button" class="small" onClick={() => session.resume(feed)}>
             Try again
           </button>
@@ -176,6 +185,11 @@ function Waiting({ feed }: { readonly feed: Feed }) {
 function expiryOf({ verdict }: Session): string {
   const at = verdict?.subscriber.token?.expiresAtMs
   return at === undefined ? '' : ` at ${clock(at)}`
+}
+
+function sentence(reason: string): string {
+  const text = reason.replace(/^./, (letter) => letter.toUpperCase())
+  return text.endsWith('.') ? text : `${text}.`
 }
 
 function whatToDo(status: number): string {

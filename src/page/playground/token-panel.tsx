@@ -93,21 +93,22 @@ function Verdict({ session }: { readonly session: Session }) {
     return <Answer>{token === '' ? 'There is no token.' : 'The hub has not answered yet.'}</Answer>
   const { publisher, subscriber } = verdict
   const expiresAtMs = subscriber.token?.expiresAtMs
-  const ends =
-    expiresAtMs === undefined
-      ? ''
-      : expiresAtMs > now
-        ? ` It expires in ${duration(expiresAtMs - now)}.`
-        : ' It has expired.'
+  const ends = expiresAtMs === undefined ? '' : ` It expires in ${duration(expiresAtMs - now)}.`
   if (token === '')
     return subscriber.isAllowed ? (
       <Answer>Without a token the page hears public updates and publishes nothing.</Answer>
     ) : (
       <Refused explanation={subscriber} what="The hub wants a token." />
     )
+  if (expiresAtMs !== undefined && expiresAtMs <= now)
+    return (
+      <Answer tone="bad" icon="refused">
+        This token has expired. Build another one.
+      </Answer>
+    )
   if (publisher.isAllowed && subscriber.isAllowed)
     return (
-      <Answer tone={expiresAtMs !== undefined && expiresAtMs <= now ? 'bad' : 'good'} icon="check">
+      <Answer tone="good" icon="check">
         The hub accepts this token.{ends}
       </Answer>
     )

@@ -25,7 +25,7 @@ export function Top({
               {config?.hubUrl ?? hubUrl}
             </code>
             {config !== undefined && <span class="opt">version {config.version}</span>}
-            {status !== undefined && (
+            {status?.connected !== undefined && (
               <span
                 title={config?.isOneOfSeveral ? 'to the worker that answers this page' : undefined}
               >

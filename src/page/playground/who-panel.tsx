@@ -14,17 +14,23 @@ const mostRows = 200
 export function WhoPanel({
   session,
   listeners,
+  isShown,
 }: {
   readonly session: Session
   readonly listeners: Listeners
+  /** The list is watched only while somebody sees it: its stream is one of few, and is in the list itself. */
+  readonly isShown: boolean
 }) {
   const { active, state, refusal, startedMs } = useStore(listeners)
   const [wanted, setWanted] = useState('')
   const isOn = session.config?.subscriptions === true
   const isKnown = session.verdict !== undefined
+  const isAway = session.awaySinceMs !== undefined
   useEffect(() => {
-    if (isOn && isKnown) void listeners.watchWith(session.token)
-  }, [isOn, isKnown, session.token])
+    if (!isOn || !isKnown || !isShown || isAway) return
+    void listeners.watchWith(session.token)
+    return () => listeners.stop()
+  }, [isOn, isKnown, isShown, isAway, session.token])
 
   const rows = [...active.values()].filter((one) => isWanted(one, wanted.toLowerCase()))
   const streams = new Set([...active.values()].map(({ subscriber }) => subscriber)).size
@@ -53,7 +59,7 @@ export function WhoPanel({
                 value={wanted}
                 onInput={(event) => setWanted(event.currentTarget.value)}
               />
-              <StatePill state={state} />
+              <StatePill state={isAway ? 'waiting' : state} />
             </div>
           </div>
           {refusal !== undefined && (
@@ -109,7 +115,10 @@ const kinds: Readonly<Record<string, string>> = { exact: 'Exact', urlpattern: 'U
 function columnsSince(startedMs: number): readonly Column<Listener>[] {
   return [
     { title: 'Match', cell: ({ match }) => <code>{match}</code>, cut: ({ match }) => match },
-    { title: 'Kind', cell: ({ match_type: type }) => kinds[type] ?? type },
+    {
+      title: 'Kind',
+      cell: ({ match_type: type }) => <span class="nowrap">{kinds[type] ?? type}</span>,
+    },
     {
       title: 'Subscriber',
       cell: ({ subscriber }) => <code>{subscriber}</code>,
