@@ -44,14 +44,16 @@ export class WorkersSource implements ConsoleSource {
 
   async streams({ most, search }: StreamQuery): Promise<StreamList> {
     const query = new URLSearchParams({ limit: String(most), search })
-    const lists = (await this.#ask(`/debug/streams?${query}`)).map(({ worker, answer }) => {
-      const { streams, closed, ...rest } = answer as StreamList // our own program's
-      const ofWorker = <Row extends { readonly id: string }>(row: Row) => ({
-        ...row,
-        id: `${worker}-${row.id}`,
-      })
-      return { ...rest, streams: streams.map(ofWorker), closed: closed.map(ofWorker) }
-    })
+    const lists = (await this.#ask(`/debug/streams?${query.toString()}`)).map(
+      ({ worker, answer }) => {
+        const { streams, closed, ...rest } = answer as StreamList // our own program's
+        const ofWorker = <Row extends { readonly id: string }>(row: Row) => ({
+          ...row,
+          id: `${worker}-${row.id}`,
+        })
+        return { ...rest, streams: streams.map(ofWorker), closed: closed.map(ofWorker) }
+      },
+    )
     return {
       total: lists.reduce((sum, { total }) => sum + total, 0),
       matching: lists.reduce((sum, { matching }) => sum + matching, 0),
