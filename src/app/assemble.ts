@@ -161,7 +161,10 @@ export async function assemble(
       resourceIdentifier: settings.resourceIdentifier,
       publicUrls: settings.publicUrls,
       trustedProxies: settings.trustedProxies,
-      needsAddress: settings.maxSubscribersPerAddress > 0 || settings.maxPatternCostPerAddress > 0,
+      needsAddress:
+        settings.maxSubscribersPerAddress > 0 ||
+        settings.maxPatternCostPerAddress > 0 ||
+        settings.adminPort !== 'off', // operators see it
       maxPatternCostPerSubscriber: settings.maxPatternCostPerSubscriber,
       isLoopbackOnly: settings.playground,
       files,

@@ -97,6 +97,9 @@ t.test('an operator', { skip }, async (t) => {
   await t.test('meets no barrier, and never scrolls sideways', async (t) => {
     for (const colorScheme of ['light', 'dark'] as const) {
       await page.emulateMedia({ colorScheme })
+      await page.reload()
+      await says(page, /^Ready$/)
+      await page.getByRole('table', { name: 'History' }).waitFor()
       t.strictSame(await barriers(page), [], colorScheme)
     }
     for (const width of [390, 1280, 2560]) {

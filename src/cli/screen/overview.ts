@@ -40,7 +40,7 @@ function figures({ samples, fields }: Stats, paint: Paint): readonly string[] {
   const column = (field: Field) => columnOf(samples, fields, field)
   const last = (field: Field) => column(field).at(-1)
   const row = (name: string, value: string, more: string, field: Field) =>
-    `${fitted(name, 15)}${paint('strong', fitted(value, 10, true))}  ${fitted(more, 26)}${paint('quiet', sparkline(column(field), sparkWidth))}`
+    `${fitted(name, 15)}${paint('strong', fitted(value, 10, true))}  ${fitted(more, 30)}${paint('quiet', sparkline(column(field), sparkWidth))}`
   return [
     row(
       'streams',

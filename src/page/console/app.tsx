@@ -43,7 +43,7 @@ export function Console() {
         {problem?.status === 401 && <Token sentence={problem.message} watch={watch} />}
         {now !== undefined && (
           <>
-            <Verdict now={now} />
+            {problem === undefined && <Verdict now={now} />}
             <Figures watch={watch} />
             <Plots watch={watch} />
             <Rail watch={watch} />

@@ -106,7 +106,10 @@ function Closed({ watch }: { readonly watch: Watch }) {
 }
 
 function Parts({ watch: { now } }: { readonly watch: Watch }) {
-  const hubs = now?.nodes === undefined ? '' : `${now.nodes} on this history, `
+  const hubs =
+    now?.nodes === undefined
+      ? ''
+      : `${now.nodes} ${now.nodes === 1 ? 'hub' : 'hubs'} on this history, `
   const [title, about] =
     now?.workers === undefined
       ? ['Hub', `${hubs}this one is shown`]

@@ -7,7 +7,9 @@ export function ms(value: number): string {
 /** 423, 63.4 k, 1.2 M */
 export function short(value: number): string {
   if (value >= 1e6) return `${(value / 1e6).toFixed(1)} M`
-  return value >= 1e4 ? `${(value / 1e3).toFixed(1)} k` : String(Math.round(value))
+  return value >= 1e4
+    ? `${(value / 1e3).toFixed(1)} k`
+    : String(Number(value.toFixed(value < 10 ? 1 : 0)))
 }
 
 export function percent(value: number): string {
