@@ -24,6 +24,6 @@ EXPOSE 3000
 STOPSIGNAL SIGTERM
 # Live, not ready: a hub whose disk is full still serves its streams.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=10s \
-  CMD ["node", "-e", "fetch('http://127.0.0.1:' + (process.env.MERCURE_ADMIN_PORT ?? 2019) + '/health/live').then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
+  CMD ["node", "-e", "fetch('http://127.0.0.1:' + (process.env.MERCURE_ADMIN_PORT ?? 3019) + '/health/live').then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
 ENTRYPOINT ["node", "dist/src/cli/main.js"]
 CMD ["serve"]

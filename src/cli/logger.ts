@@ -11,13 +11,18 @@ export interface OpenLog {
 /** The process's log: JSON lines on stdout, or lines for people. Never a token, never a payload. */
 export function openLog({ logLevel, logFormat }: Settings): OpenLog {
   const destination =
-    logFormat === 'pretty'
+    logFormat === 'pretty' || isForPeople({ logFormat })
       ? pretty({ ignore: 'pid,hostname', sync: true, colorize: process.stdout.isTTY })
       : stdout()
   return {
     logger: pino(optionsFor(logLevel, null), destination),
     passOn: (line) => void destination.write(`${line}\n`),
   }
+}
+
+/** Whether somebody reads along on a terminal, and did not ask for JSON. */
+export function isForPeople({ logFormat }: Pick<Settings, 'logFormat'>): boolean {
+  return process.stdout.isTTY && logFormat !== 'json'
 }
 
 /** The log of a worker, for the process that started it to pass on: JSON lines that say which worker. */

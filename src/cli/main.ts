@@ -57,11 +57,19 @@ async function main([name, ...argv]: readonly string[]): Promise<number> {
   try {
     return await command.run(argv)
   } catch (error) {
-    if (!(error instanceof UsageError) && !(error instanceof ConfigError)) throw error
+    if (!(error instanceof UsageError) && !(error instanceof ConfigError)) return fail(name, error)
     const lines = error.message.split('\n').map((line) => `cinnabar ${name}: ${line}\n`)
     process.stderr.write(`${lines.join('')}"cinnabar ${name} --help" tells more\n`)
     return badUsage
   }
+}
+
+/** One sentence; the stack is for who looks into the program. */
+function fail(name: string, error: unknown): number {
+  const isWanted = /^(?:debug|trace)$/.test(process.env['MERCURE_LOG_LEVEL'] ?? '')
+  const { message, stack = message } = error instanceof Error ? error : new Error(String(error))
+  process.stderr.write(`cinnabar ${name}: ${isWanted ? stack : message}\n`)
+  return 1
 }
 
 function overview(): string {

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import type { FastifyInstance } from 'fastify'
 import { hubPath } from '../protocol/reserved.ts'
-import { type HubUrlResolver, misdirected } from './request/hub-urls.ts'
+import type { HubUrlResolver } from './request/hub-urls.ts'
 
 /** What the debugger page is told about the hub. */
 export interface PageOptions {
@@ -55,7 +55,7 @@ export async function page(
 ): Promise<void> {
   app.addHook('onRequest', (request, reply, done) => {
     void reply.headers(headers)
-    done(urls.resolve(request.raw).isMisdirected ? misdirected() : undefined)
+    done(urls.resolve(request.raw).isMisdirected ? urls.misdirected(request.raw) : undefined)
   })
 
   for (const path of ['/', `${hubPath}/debug`])

@@ -15,7 +15,7 @@ t.test('without more than keys, every option has the default of the documentatio
     host: '127.0.0.1',
     port: 3000,
     adminHost: '127.0.0.1',
-    adminPort: 2019,
+    adminPort: 3019,
     transportUrl: 'lmdb:./data/mercure',
     issuers: [
       { id: 'https://app.example', publisher: key, subscriber: key, authorizationServer: false },
@@ -59,7 +59,7 @@ t.test('without more than keys, every option has the default of the documentatio
     adminToken: undefined,
     adminNames: [],
     logLevel: 'info',
-    logFormat: 'json',
+    logFormat: 'auto',
   })
   t.strictSame(warnings, [])
 })

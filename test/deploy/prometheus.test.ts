@@ -68,7 +68,7 @@ t.test(
     )?.[1]
     const [folder, port] = [temporaryFolder(t), await freePort()]
     const config = String(example)
-      .replace('127.0.0.1:2019', new URL(hub.adminUrl).host)
+      .replace('127.0.0.1:3019', new URL(hub.adminUrl).host)
       .replace('/etc/prometheus/prometheus-alerts.yml', rules)
       .replace('scrape_interval: 15s', 'scrape_interval: 1s')
     writeFileSync(join(folder, 'prometheus.yml'), config)

@@ -12,7 +12,7 @@ Closes streams, and denies their tokens until they end. Prints how many were clo
   --sub ID            all streams of this subject (the token's sub)
   --subscription URL  the stream with this subscription, as the list tells it
   --admin URL         the admin listener; default: the one of the settings,
-                      http://127.0.0.1:2019
+                      http://127.0.0.1:3019
   --token TOKEN       the admin token; default: the one of the settings (admin_token)
   --config FILE       the hub's configuration file
 
@@ -31,7 +31,7 @@ const flags = {
 const adminUrl: Parser<string> = (text) =>
   /^https?:\/\/[^/?#]/i.test(text) && URL.canParse(text)
     ? { value: text.replace(/\/$/, '') }
-    : { expected: 'a URL such as "http://127.0.0.1:2019"' }
+    : { expected: 'a URL such as "http://127.0.0.1:3019"' }
 
 /** `cinnabar kick`: closes streams through the admin listener. Resolves with the exit code. */
 export async function kick(argv: readonly string[]): Promise<number> {

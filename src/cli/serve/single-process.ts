@@ -4,12 +4,15 @@ import { assemble, type Assembly } from '../../app/assemble.ts'
 import type { Settings } from '../../config/settings.ts'
 import { adminServer } from '../../http/operators/admin.ts'
 import { hubServer, listen } from '../../http/server.ts'
+import { listeningAt } from '../../net/listen-problem.ts'
 import { playgroundTokens } from '../tokens/playground-token.ts'
 
 /** A hub that serves, whether by one process or by several. */
 export interface RunningHub {
   readonly url: string
   readonly adminUrl: string | undefined
+  /** Streams that are open now; with several processes, connections. */
+  readonly streams: number
   /** @throws Error naming option, rule and value; nothing has changed then */
   renew(settings: Settings): Promise<void>
   /** Lets streams go over `drainMs`, then ends everything. */
@@ -20,21 +23,39 @@ export interface RunningHub {
 export async function startHub(settings: Settings, logger: Logger): Promise<RunningHub> {
   const assembly = await assemble(settings, logger)
   const hub = serverOf(settings, assembly)
-  const url = await listen(hub, settings.host, settings.port)
-  const { adminHost, adminPort } = settings
-  const admin = adminPort === 'off' ? undefined : adminServer(assembly.admin)
-  const adminUrl =
-    admin && adminPort !== 'off' ? await listen(admin, adminHost, adminPort) : undefined
-  return {
-    url,
-    adminUrl,
-    renew: (next) => assembly.renew(next),
-    async close(drainMs) {
-      await assembly.close(drainMs)
-      await hub.close()
-      await admin?.close()
-    },
+  const admin = settings.adminPort === 'off' ? undefined : adminServer(assembly.admin)
+  const close = async (drainMs: number) => {
+    await assembly.close(drainMs)
+    await hub.close()
+    await admin?.close()
   }
+  try {
+    const adminUrl = await listenForOperators(admin, settings) // without it nothing is served
+    const { host, port } = settings
+    const place = { host, port, hostOption: 'host', portOption: 'port' } as const
+    const url = await listeningAt(place, () => listen(hub, host, port))
+    return {
+      url,
+      adminUrl,
+      get streams() {
+        return assembly.hub.subscriberCount
+      },
+      renew: (next) => assembly.renew(next),
+      close,
+    }
+  } catch (error) {
+    await close(0)
+    throw error
+  }
+}
+
+async function listenForOperators(
+  admin: FastifyInstance | undefined,
+  { adminHost: host, adminPort: port }: Settings,
+): Promise<string | undefined> {
+  if (admin === undefined || port === 'off') return undefined
+  const place = { host, port, hostOption: 'admin_host', portOption: 'admin_port' } as const
+  return listeningAt(place, () => listen(admin, host, port))
 }
 
 /** The public surface of a hub of its own, not listening yet. */

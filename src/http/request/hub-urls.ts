@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import { BlockList, isIPv6 } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import { countedAddress, plainAddress } from '../../net/ip.ts'
+import { isLoopbackHost } from '../../net/loopback.ts'
 import { HubError } from '../../protocol/errors.ts'
 import { hubPath } from '../../protocol/reserved.ts'
 
@@ -30,6 +31,7 @@ export interface HubUrlOptions {
 }
 
 const rememberedHosts = 256
+const longestShown = 200
 
 /**
  * Tells, per request, which URLs are the hub's own (decision 6).
@@ -67,6 +69,27 @@ export class HubUrlResolver {
       this.#known.set(name, urls)
     }
     return urls
+  }
+
+  /** What a request gets that was meant for somebody else. Who asks from this machine reads what the log says. */
+  misdirected(request: IncomingMessage): HubError {
+    const seen = this.#seen(request)
+    const isNear = isLoopbackHost(plainAddress(request.socket.remoteAddress ?? '') ?? '')
+    const sentence = isNear ? `${notPublic}: ${seen}` : notPublic
+    return new HubError('misdirected', sentence, { cause: new Error(seen) })
+  }
+
+  #seen(request: IncomingMessage): string {
+    const { origin } = this.resolve(request)
+    const peer = request.socket.remoteAddress ?? ''
+    const isTrusted = this.#isTrusted(peer)
+    const scheme = request.headers['x-forwarded-proto']
+    const proto = `${scheme === undefined ? 'no X-Forwarded-Proto' : `X-Forwarded-Proto is ${isTrusted ? '' : 'not '}read`}`
+    const trust = `peer ${plainAddress(peer) ?? peer} is ${isTrusted ? '' : 'not '}in trusted_proxies`
+    const looksLike = origin === 'null' ? 'no host' : origin.slice(0, longestShown)
+    const isInternal = /^https?:\/\/[\w-]+(?::\d+)?$/.test(origin)
+    const hint = isInternal ? `; list ${looksLike} too if containers call the hub by that name` : ''
+    return `this looks like ${looksLike} (${proto}; ${trust})${hint}`
   }
 
   /** Whom limits count a request to: the peer, or what a trusted proxy says; see `countedAddress`. */
@@ -114,10 +137,7 @@ export class HubUrlResolver {
   }
 }
 
-/** What a request gets that was meant for somebody else. */
-export function misdirected(): HubError {
-  return new HubError('misdirected', 'this host is not one of the hub’s public URLs (public_urls)')
-}
+const notPublic = 'this host is not one of the hub’s public URLs (public_urls)'
 
 /** The authority of an absolute-form target, which stands above `Host` (RFC 9112 § 3.2.2). */
 function authorityOf(target: string): string | undefined {

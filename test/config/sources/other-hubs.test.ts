@@ -1,6 +1,8 @@
 import t from 'tap'
 import { load, minimal, problemsOf } from '../sources.ts'
 
+const whose =
+  'it belongs to the application that publishes, not to the hub; take it out of the environment of the hub'
 const say = (variable: string, advice: string) => `${variable}: unknown variable; ${advice}`
 
 t.test('variables of a Kubernetes Service are ignored with a warning', async (t) => {
@@ -19,7 +21,7 @@ t.test('variables of a Kubernetes Service are ignored with a warning', async (t)
   }
   const { settings, warnings } = load({ env: { ...minimal, ...kubernetes } })
 
-  t.strictSame([settings.port, settings.adminPort], [3000, 2019])
+  t.strictSame([settings.port, settings.adminPort], [3000, 3019])
   t.strictSame(
     warnings,
     Object.keys(kubernetes).map(
@@ -68,12 +70,7 @@ t.test('the options of the reference hub name ours', async (t) => {
     say('MERCURE_DISPATCH_SUBSCRIPTIONS', 'use MERCURE_SUBSCRIPTIONS instead'),
     say('MERCURE_ACME_HOSTS', 'TLS is for the proxy in front of the hub'),
     say('MERCURE_LICENSE', 'this hub needs no license key; remove it'),
-    say('MERCURE_URL', 'it belongs to the application that publishes, not to the hub'),
-    say(
-      'MERCURE_PUBLIC_URL',
-      "if the origin of the hub is meant, use MERCURE_PUBLIC_URLS; as the application's variable it does not belong here",
-    ),
-    say('MERCURE_JWT_SECRET', 'it belongs to the application that publishes, not to the hub'),
+    ...['MERCURE_URL', 'MERCURE_PUBLIC_URL', 'MERCURE_JWT_SECRET'].map((name) => say(name, whose)),
     say('MERCURE_SUBSCRIBER_JWT_ALGORITHM', 'use MERCURE_SUBSCRIBER_JWT_ALG instead'),
   ])
 })
@@ -140,4 +137,36 @@ t.test('a compose file of the reference hub starts with nothing but warnings', a
   }
 
   t.equal(load({ env }).warnings.length, 1)
+})
+
+t.test('variables of others are named also when they are all there is', async (t) => {
+  const env = {
+    JWT_KEY: 'hunter2',
+    ALLOW_ANONYMOUS: '1',
+    CORS_ALLOWED_ORIGINS: '*',
+    PUBLISH_ALLOWED_ORIGINS: '*',
+    PUBLISHER_JWT_KEY: 'hunter2',
+    SUBSCRIBER_JWT_KEY: 'hunter2',
+    HEARTBEAT_INTERVAL: '15s',
+    ADDR: ':80',
+    TRANSPORT_URL: 'bolt://x.db',
+  }
+  t.throws(
+    () => load({ env }),
+    new RegExp(
+      Object.keys(env)
+        .map((name) => `(?=[^]*^${name}: not read)`)
+        .join(''),
+      'm',
+    ),
+  )
+  t.throws(() => load({ env }), { message: /^(?![^]*hunter2)/ })
+})
+
+t.test('what belongs to an application beside the hub is said to, and nothing else', async (t) => {
+  for (const name of ['PUBLISH_URL', 'JWT_TOKEN', 'URL', 'PUBLIC_URL', 'JWT_SECRET'])
+    t.strictSame(problemsOf({ env: { ...minimal, [`MERCURE_${name}`]: 'x' } }), [
+      say(`MERCURE_${name}`, whose),
+    ])
+  t.match(problemsOf({ env: { ...minimal, MERCURE_SERVER_NAME: 'x' } }), [/the web server beside/])
 })

@@ -79,7 +79,7 @@ t.test(
       headers: { 'www-authenticate': 'Bearer' },
     })
     t.equal((await asked('/debug/heap', { authorization: 'Bearer the-right-token' })).status, 200)
-    for (const host of [address, 'cinnabar:2019', 'localhost'])
+    for (const host of [address, 'cinnabar:3019', 'localhost'])
       t.equal((await asked('/metrics', { host })).status, 200, host)
     t.equal((await asked('/metrics', { host: 'evil.example' })).status, 421)
   },
