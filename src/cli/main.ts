@@ -38,6 +38,11 @@ const commands: Readonly<Record<string, Command>> = {
     help: async () => (await import('./commands/check.ts')).checkHelp,
     run: async (argv) => (await import('./commands/check.ts')).check(argv),
   },
+  migrate: {
+    summary: "turns the Go hub's configuration into one for this hub",
+    help: async () => (await import('./commands/migrate.ts')).migrateHelp,
+    run: async (argv) => (await import('./commands/migrate.ts')).migrate(argv),
+  },
   kick: {
     summary: 'closes streams of a subject, or the one with a subscription',
     help: async () => (await import('./commands/kick.ts')).kickHelp,

@@ -1,4 +1,6 @@
-import { isOptionName, options, variableOf } from '../options/table.ts'
+import { parseCaddyfile } from '../migrate/caddyfile.ts'
+import { translate } from '../migrate/directives.ts'
+import { options, variableOf } from '../options/table.ts'
 
 /** How a source spells the name of an option. */
 export type Spelling = (name: string) => string
@@ -139,21 +141,13 @@ export function warningsFor(env: Readonly<Record<string, string | undefined>>): 
   })
 }
 
+/** A line to paste for each directive; what has no counterpart is a comment. */
 function adviceForDirectives(text: string, spell: Spelling): string {
-  const lines = text.split('\n').map((line) => line.trim())
-  const parts = lines
-    .filter((line) => line !== '' && !line.startsWith('#'))
-    .map((line) => adviceForDirective(line, spell))
-  return `Caddy directives are not read; instead: ${parts.join('; ')}`
-}
-
-function adviceForDirective(line: string, spell: Spelling): string {
-  const [directive = '', ...words] = line.split(/\s+/)
-  if (!isOptionName(directive)) {
-    const advice = adviceFor(directive, '', spell)
-    return `${directive}: ${advice ?? 'no counterpart'}`
-  }
-  if (options[directive].isSecret === true) return spell(directive)
-  const value = words.length === 0 ? '1' : words.join(' ')
-  return `${spell(directive)}=${/\s/.test(value) ? JSON.stringify(value) : value}`
+  const lines = translate(parseCaddyfile(text)).map((one) => {
+    if ('note' in one) return `# ${one.note}`
+    if (options[one.option].isSecret === true)
+      return `# ${spell(one.option)}= the key that stands there`
+    return `${spell(one.option)}=${/[\s"'$#]/.test(one.text) ? JSON.stringify(one.text) : one.text}`
+  })
+  return `Caddy directives are not read; instead (or with "cinnabar migrate"):\n${lines.join('\n')}`
 }

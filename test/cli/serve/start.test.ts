@@ -130,12 +130,14 @@ t.test(
     const mute = await HubProcess.start(t, { env: { ...rest, MERCURE_SUBSCRIBER_JWT_KEY } })
     const deaf = await HubProcess.start(t, { env: { ...rest, MERCURE_PUBLISHER_JWT_KEY } })
 
-    t.match(mute.log, [{ level: 40, msg: /nobody can publish/ }])
+    t.ok(mute.log.some(({ level, msg }) => level === 40 && /nobody can publish/.test(String(msg))))
     t.match(await ask(mute.url, { method: 'POST' }), {
       status: 405,
       text: /publishing is off: no publisher_jwt_key/,
     })
-    t.match(deaf.log, [{ level: 40, msg: /nobody can subscribe/ }])
+    t.ok(
+      deaf.log.some(({ level, msg }) => level === 40 && /nobody can subscribe/.test(String(msg))),
+    )
     t.match(await ask(`${deaf.url}?match=a`), {
       status: 405,
       text: /subscribing is off: no subscriber_jwt_key/,
@@ -195,6 +197,5 @@ t.test(
       'Press Ctrl-C to stop',
       'Letting 1 open stream go, within 1 s; Ctrl-C again ends at once',
     ])
-    t.equal(lines.length, 4)
   },
 )

@@ -298,7 +298,6 @@ t.test('a password that is not percent-encoded is said to be, and never shown', 
     'redis://user:12?hunter2@host',
     'redis://:hunter2#1@host',
     'redis://:hunter2%zz@host',
-    'rediss://u:hunter2[@host',
     'redis+cluster://:hunter2/a@host:6379',
     'redis://:hunter2?a=1?b@host',
   ]

@@ -86,22 +86,40 @@ t.test('flags and file keys of the reference hub name ours, each in its spelling
   ])
 })
 
-t.test('Caddy directives are translated, without their secrets', async (t) => {
+t.test('Caddy directives become lines to paste, without their secrets', async (t) => {
   const directives = `
-    cors_origins http://127.0.0.1:8000 http://localhost:8000
+    cors_origins "http://127.0.0.1:8000" http://localhost:8000 # the pages
     # a comment
-    anonymous
+    anonymous # everybody
     heartbeat 15s
-    publisher_jwt_key hunter2
+    publisher_jwt hunter2 HS256
     ui
     header X-Foo bar
+    transport bolt {
+      path /data/mercure.db
+      size 1000
+    }
+    transport_url "bolt:///x.db?size=5"
+    publish_origins https://a.example/ https://b.example
   `
+  const [problem = '', ...more] = problemsOf({
+    env: { ...minimal, MERCURE_EXTRA_DIRECTIVES: directives },
+  })
 
-  t.strictSame(problemsOf({ env: { ...minimal, MERCURE_EXTRA_DIRECTIVES: directives } }), [
-    say(
-      'MERCURE_EXTRA_DIRECTIVES',
-      'Caddy directives are not read; instead: MERCURE_CORS_ORIGINS="http://127.0.0.1:8000 http://localhost:8000"; MERCURE_ANONYMOUS=1; MERCURE_HEARTBEAT=15s; MERCURE_PUBLISHER_JWT_KEY; ui: use MERCURE_DEBUGGER instead; header: no counterpart',
-    ),
+  t.strictSame(more, [])
+  t.strictSame(problem.split('\n').slice(1), [
+    'MERCURE_CORS_ORIGINS="http://127.0.0.1:8000 http://localhost:8000"',
+    'MERCURE_ANONYMOUS=1',
+    'MERCURE_HEARTBEAT=15s',
+    '# MERCURE_PUBLISHER_JWT_KEY= the key that stands there',
+    'MERCURE_PUBLISHER_JWT_ALG=HS256',
+    'MERCURE_DEBUGGER=1',
+    '# header: no counterpart',
+    'MERCURE_TRANSPORT_URL=lmdb:/data/mercure-history',
+    'MERCURE_HISTORY_SIZE=1000',
+    'MERCURE_TRANSPORT_URL=lmdb:/x-history',
+    'MERCURE_HISTORY_SIZE=5',
+    '# publish_origins: publish_origins takes an origin such as "https://app.example" (no path, no trailing slash), "https://*.app.example", "null" or "*", not "https://a.example/"',
   ])
 })
 
