@@ -80,7 +80,14 @@ export class Journal {
 
   /** A request was refused: the hub's own fault with its cause, a limit or a credential with its name. */
   refused(kind: RequestKind, { code, limit, cause }: HubError): void {
-    if (code === 'internal')
+    if (code === 'misdirected')
+      this.#tell(
+        'misdirected',
+        'warn',
+        { kind, seen: cause instanceof Error ? cause.message : undefined },
+        'a request was for a host that is none of public_urls',
+      )
+    else if (code === 'internal')
       this.#tell('internal', 'error', { kind, err: cause }, 'a request failed')
     else if (limit !== undefined) this.limitHit(limit, kind)
     else if (code === 'unavailable')
@@ -106,6 +113,7 @@ export class Journal {
 
   keySource(event: KeySourceEvent): void {
     if (event.type === 'refreshed' && !event.changed) return this.#teller.debug(event, 'key source')
+    if (event.type === 'weak_secret') return // a warning of the configuration says so, in words
     if (event.type !== 'failed') return this.#teller.info(event, 'key source')
     const { error, ...fields } = event
     this.#tell(`keys ${event.uri}`, 'warn', { ...fields, err: error }, 'a key set cannot be read')

@@ -14,7 +14,7 @@ export interface OpenLog {
 /** The process's log: JSON lines on stdout, or lines for people. Never a token, never a payload. */
 export function openLog({ logLevel, logFormat }: Settings): OpenLog {
   const destination =
-    logFormat === 'pretty'
+    logFormat === 'pretty' || isForPeople({ logFormat })
       ? pretty({ ignore: 'pid,hostname', sync: true, colorize: process.stdout.isTTY })
       : stdout()
   const recent = new RecentLines()
@@ -27,6 +27,11 @@ export function openLog({ logLevel, logFormat }: Settings): OpenLog {
     passOn: (line) => void destination.write(`${streamWrite(line)}\n`),
     recent,
   }
+}
+
+/** Whether somebody reads along on a terminal, and did not ask for JSON. */
+export function isForPeople({ logFormat }: Pick<Settings, 'logFormat'>): boolean {
+  return process.stdout.isTTY && logFormat !== 'json'
 }
 
 /** The log of a worker, for the process that started it to pass on: JSON lines that say which worker. */

@@ -65,6 +65,11 @@ const commands: Readonly<Record<string, Command>> = {
     help: async () => (await import('./commands/top.ts')).topHelp,
     run: async (argv) => (await import('./commands/top.ts')).top(argv),
   },
+  migrate: {
+    summary: "turns the Go hub's configuration into one for this hub",
+    help: async () => (await import('./commands/migrate.ts')).migrateHelp,
+    run: async (argv) => (await import('./commands/migrate.ts')).migrate(argv),
+  },
   kick: {
     summary: 'closes streams of a subject, or the one with a subscription',
     help: async () => (await import('./commands/kick.ts')).kickHelp,
@@ -85,7 +90,7 @@ async function main([name, ...argv]: readonly string[]): Promise<number> {
   try {
     return await command.run(argv)
   } catch (error) {
-    if (!(error instanceof UsageError) && !(error instanceof ConfigError)) throw error
+    if (!(error instanceof UsageError) && !(error instanceof ConfigError)) return fail(name, error)
     const lines = error.message.split('\n').map((line) => `cinnabar ${name}: ${line}\n`)
     process.stderr.write(`${lines.join('')}"cinnabar ${name} --help" tells more\n`)
     return badUsage
@@ -109,6 +114,14 @@ async function completed() {
     help: await command.help(),
   }))
   return [...(await Promise.all(all)), { name: 'help', summary: 'tells more about one', help: '' }]
+}
+
+/** One sentence; the stack is for who looks into the program. */
+function fail(name: string, error: unknown): number {
+  const isWanted = /^(?:debug|trace)$/.test(process.env['MERCURE_LOG_LEVEL'] ?? '')
+  const { message, stack = message } = error instanceof Error ? error : new Error(String(error))
+  process.stderr.write(`cinnabar ${name}: ${isWanted ? stack : message}\n`)
+  return 1
 }
 
 function overview(): string {

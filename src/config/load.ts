@@ -2,7 +2,7 @@ import { readFileIssuers } from './keys/issuers-file.ts'
 import { keyOptions, type Keyring, readKeyring } from './keys/trusted-keys.ts'
 import type { OptionName, Values } from './options/table.ts'
 import { ConfigError } from './problem.ts'
-import { keyRule, rules, startRules } from './rules.ts'
+import { rules, startRules } from './rules.ts'
 import type { Settings } from './settings.ts'
 import { type Readings, readSources, type Sources } from './sources/sources.ts'
 import { readValues } from './values.ts'
@@ -49,17 +49,12 @@ export interface Examined extends Loaded {
 }
 
 /**
- * The same for whoever wants to know everything about a configuration, not to use it. Keys that are
- * not there are a warning only: they may stand in the environment of the service.
+ * The same for whoever wants to know everything about a configuration, not to use it: what a start
+ * would refuse is refused here, in the same words.
  */
 export function examineSettings(sources: Sources): Examined {
   const readings = readSources(sources)
-  const otherRules = startRules.filter((rule) => rule !== keyRule)
-  const examined = examine(readings, [...rules, ...otherRules], readings.strangers)
-  const keyless =
-    examined.problems.length > 0 ? undefined : keyRule.check(examined.settings, readings.yesExpose)
-  if (keyless === undefined) return examined
-  return { ...examined, warnings: [...examined.warnings, keyless] }
+  return examine(readings, [...rules, ...startRules], readings.strangers)
 }
 
 function understand(
@@ -68,7 +63,7 @@ function understand(
   strangers: readonly string[],
 ): Loaded {
   const { problems, failed: _, ...loaded } = examine(readings, rulesToKeep, strangers)
-  if (problems.length > 0) throw new ConfigError(problems)
+  if (problems.length > 0) throw new ConfigError(problems, readings.warnings)
   return loaded
 }
 
@@ -91,9 +86,16 @@ function examine(
     values: read.values,
     problems: [readings.problems, strangers, read.problems, keyring.problems, broken].flat(),
     failed: read.failed,
-    warnings: [...readings.warnings, ...keyring.warnings, ...warningsAbout(settings)],
+    warnings: [
+      ...readings.warnings,
+      ...keyring.warnings,
+      ...warningsAbout(settings, readings.isEmbedded),
+    ],
   }
 }
+
+/** Nobody waits half a minute for a hub that is tried out. */
+const playgroundDrainMs = 1_000
 
 function settle(values: Values, { given }: Readings, keyring: Keyring): Settings {
   const { playground } = values
@@ -122,7 +124,8 @@ function settle(values: Values, { given }: Readings, keyring: Keyring): Settings
     heartbeatMs: values.heartbeat,
     writeTimeoutMs: values.write_timeout,
     dispatchTimeoutMs: values.dispatch_timeout,
-    drainTimeoutMs: values.drain_timeout,
+    drainTimeoutMs:
+      playground && !given.has('drain_timeout') ? playgroundDrainMs : values.drain_timeout,
     maxRequestBodyBytes: values.max_request_body_size,
     maxHeaderBytes: values.max_header_size,
     subscriberBufferBytes: values.subscriber_buffer,

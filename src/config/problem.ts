@@ -3,8 +3,9 @@ export class ConfigError extends Error {
   override readonly name = 'ConfigError'
   readonly problems: readonly string[]
 
-  constructor(problems: readonly string[]) {
-    super(problems.join('\n'))
+  /** @param hints what may explain them: variables of others, which nobody reads */
+  constructor(problems: readonly string[], hints: readonly string[] = []) {
+    super([...problems, ...hints].join('\n'))
     this.problems = problems
   }
 }
@@ -23,7 +24,7 @@ const maxQuoted = 100
 
 /** A value as a message may show it: quoted, shortened, and without the password of a URL. */
 export function quote(value: string): string {
-  const withoutPassword = value.replaceAll(/(:\/\/)[^/?#\s]*@/g, '$1***@')
+  const withoutPassword = value.replace(/(:\/\/).*@/s, '$1***@')
   const isLong = withoutPassword.length > maxQuoted
   return JSON.stringify(isLong ? `${withoutPassword.slice(0, maxQuoted)}…` : withoutPassword)
 }

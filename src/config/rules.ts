@@ -1,4 +1,5 @@
 import { isLoopbackHost } from '../net/loopback.ts'
+import { isRedisUrl, parseRedisUrl, RedisUrlError } from '../net/redis-url.ts'
 import { hasKey } from './keys/trusted-keys.ts'
 import type { OptionName } from './options/table.ts'
 import { problem } from './problem.ts'
@@ -26,7 +27,7 @@ export const rules: readonly Rule[] = [
 ]
 
 /** Somebody must be able to publish or subscribe. */
-export const keyRule: Rule = {
+const keyRule: Rule = {
   options: ['anonymous', 'playground', 'protocol_version_compatibility'],
   isAboutKeys: true,
   check: nobody,
@@ -35,6 +36,7 @@ export const keyRule: Rule = {
 /** What only a hub that starts needs. */
 export const startRules: readonly Rule[] = [
   keyRule,
+  { options: ['transport_url'], check: redisFiles },
   { options: ['playground', 'host', 'admin_host', 'admin_port'], check: exposedPlayground },
 ]
 
@@ -53,6 +55,18 @@ function sharedMemory({ transportUrl, workers }: Settings): string | undefined {
   if (transportUrl !== 'memory:' || workers === 1) return undefined
   const expected = '1 with memory:, which processes cannot share'
   return problem('workers', expected, String(workers), undefined)
+}
+
+/** Only a hub has to be able to read them. */
+function redisFiles({ transportUrl }: Settings): string | undefined {
+  if (!isRedisUrl(transportUrl)) return undefined
+  try {
+    parseRedisUrl(transportUrl)
+    return undefined
+  } catch (error) {
+    if (!(error instanceof RedisUrlError)) throw error
+    return error.message
+  }
 }
 
 /** CORNERS 31: with several issuers a token of one for another host must not be taken for ours. */

@@ -74,5 +74,5 @@ export interface Settings {
   /** Names of the admin listener besides loopback names. */
   readonly adminNames: readonly string[]
   readonly logLevel: string
-  readonly logFormat: 'json' | 'pretty'
+  readonly logFormat: 'auto' | 'json' | 'pretty'
 }

@@ -18,7 +18,8 @@ export function readValues(given: Readings['given']): ReadValues {
     const reading = given.get(name)
     const parsed = option.parse(reading?.text ?? option.default)
     if (parsed.expected === undefined) return [name, parsed.value]
-    problems.push(broken(name, option, parsed.expected, parsed.got, reading))
+    for (const { expected, got } of [parsed, ...(parsed.more ?? [])])
+      problems.push(broken(name, option, expected, got, reading))
     failed.add(name)
     return [name, valueOf(option, option.default)]
   })

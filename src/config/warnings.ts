@@ -2,12 +2,13 @@ import { isLoopbackHost } from '../net/loopback.ts'
 import type { Settings } from './settings.ts'
 
 /** What is allowed, but probably not meant. */
-export function warningsAbout(settings: Settings): readonly string[] {
+export function warningsAbout(settings: Settings, isEmbedded: boolean): readonly string[] {
   return [
     ...unreachable(settings),
     ...plainIdentifier(settings),
     ...plainKeySets(settings),
     ...nobodySubscribes(settings),
+    ...(isEmbedded ? [] : nobodyPublishes(settings)),
     ...exposedPlayground(settings),
   ]
 }
@@ -38,6 +39,11 @@ function nobodySubscribes({ anonymous, issuers, legacyKeys }: Settings): readonl
   const hasSubscriberKey = [...issuers, legacyKeys].some((roles) => roles.subscriber !== undefined)
   if (anonymous || hasSubscriberKey) return []
   return ['subscriber_jwt_key: not set, and anonymous is off; nobody can subscribe']
+}
+
+function nobodyPublishes({ issuers, legacyKeys }: Settings): readonly string[] {
+  const hasPublisherKey = [...issuers, legacyKeys].some((roles) => roles.publisher !== undefined)
+  return hasPublisherKey ? [] : ['publisher_jwt_key: not set; nobody can publish']
 }
 
 function exposedPlayground({ host, playground }: Settings): readonly string[] {

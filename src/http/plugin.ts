@@ -12,7 +12,6 @@ import {
   HubUrlResolver,
   type HubUrls,
   metadataPath,
-  misdirected,
 } from './request/hub-urls.ts'
 import type { IdempotencyOptions } from './publish/idempotency.ts'
 import { isLegacyRequest } from './request/legacy.ts'
@@ -107,7 +106,7 @@ export async function mercure(app: FastifyInstance, options: PluginOptions): Pro
     request.mercure = known
     if (linesOf(request.raw, 'host').length > 1)
       return done(new HubError('invalid_request', 'there must be one Host header'))
-    done(known.urls.isMisdirected ? misdirected() : undefined)
+    done(known.urls.isMisdirected ? urls.misdirected(request.raw) : undefined)
   })
 
   const arrived = () => hub.intermission.arrived()
@@ -228,6 +227,15 @@ export async function mercure(app: FastifyInstance, options: PluginOptions): Pro
   refuseOtherMethods(hubPath, hubMethods)
   if (hasMetadata) refuseOtherMethods(metadataPath, ['GET', 'HEAD'])
 
+  /** Nobody looks for a missing key in a list of methods. */
+  function roleThatIsOff(method: string): string {
+    if (method === 'POST' && !mayPublish) return 'publishing is off: no publisher_jwt_key; '
+    const isSubscribe = ['GET', 'HEAD', 'QUERY'].includes(method)
+    return isSubscribe && !maySubscribe(options)
+      ? 'subscribing is off: no subscriber_jwt_key, and not anonymous; '
+      : ''
+  }
+
   function refuseOtherMethods(url: string, allowed: readonly string[]): void {
     const others = app.supportedMethods.filter((method) => !allowed.includes(method))
     app.route({
@@ -241,7 +249,8 @@ export async function mercure(app: FastifyInstance, options: PluginOptions): Pro
           request.headers['access-control-request-method'] !== undefined
         if (isPreflight && cors !== undefined) return cors.preflight(request, reply)
         void reply.header('allow', [...allowed, ...(cors ? ['OPTIONS'] : [])].join(', '))
-        throw new HubError('method_not_allowed', `${url} answers ${allowed.join(', ')}`)
+        const off = url === hubPath ? roleThatIsOff(request.method) : ''
+        throw new HubError('method_not_allowed', `${off}${url} answers ${allowed.join(', ')}`)
       },
     })
   }

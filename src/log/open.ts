@@ -4,7 +4,7 @@ import type { LmdbOptions } from './lmdb/lmdb-log.ts'
 import { MemoryLog } from './memory/memory-log.ts'
 import { preparePlace } from './lmdb/directory.ts'
 import type { RedisOptions } from './redis/redis-log.ts'
-import { isRedisUrl } from './redis/url.ts'
+import { isRedisUrl } from '../net/redis-url.ts'
 
 /**
  * Looks whether a history can be opened without harm, as `openLog` does before it opens it; once for

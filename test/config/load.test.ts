@@ -63,7 +63,7 @@ t.test('without more than keys, every option has the default of the documentatio
     adminToken: undefined,
     adminNames: [],
     logLevel: 'info',
-    logFormat: 'json',
+    logFormat: 'auto',
   })
   t.strictSame(warnings, [])
 })

@@ -4,7 +4,7 @@ import t from 'tap'
 import { parse } from 'yaml'
 import { options, variableOf } from '../../src/config/options/table.ts'
 import { loadSettings } from '../../src/config/load.ts'
-import { parseRedisUrl } from '../../src/log/redis/url.ts'
+import { parseRedisUrl } from '../../src/net/redis-url.ts'
 import { repositoryFile } from '../fixtures/proxy.ts'
 
 interface Service {

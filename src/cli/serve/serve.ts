@@ -5,10 +5,11 @@ import { ConfigError, type Loaded, loadSettings } from '../../config/load.ts'
 import { worstCaseMemory } from '../../config/worst-case-memory.ts'
 import type { Settings } from '../../config/settings.ts'
 import { Workers } from '../../workers/primary/worker-pool.ts'
-import { openLog, type OpenLog } from '../logger.ts'
+import { isForPeople, openLog, type OpenLog } from '../logger.ts'
 import { version } from '../version.ts'
 import { type RunningHub, startHub } from './single-process.ts'
 import { onReload, terminated } from './signals.ts'
+import { drainLine, startLines } from './terminal.ts'
 
 const configurationError = 2
 const runtimeFailure = 1
@@ -23,25 +24,48 @@ export async function serve(argv: readonly string[]): Promise<number> {
   const log = openLog(settings)
   const { logger } = log
   for (const warning of warnings) logger.warn(warning)
-  logger.info({ bounds: worstCaseMemory(settings) }, 'worst-case memory')
-  if (settings.playground)
+  try {
+    const hub = await start(settings, log)
+    tellStart(settings, hub, logger)
+    onReload(reloader(argv, loaded, hub, logger))
+    const signal = await terminated()
+    tellEnd(signal, settings, hub, logger)
+    setTimeout(() => process.exit(0), settings.drainTimeoutMs + graceMs).unref()
+    await hub.close(settings.drainTimeoutMs)
+    if (!isForPeople(settings)) logger.info('hub stopped')
+    return 0
+  } catch (error) {
+    return fail(error, logger)
+  }
+}
+
+function tellStart(settings: Settings, hub: RunningHub, logger: Logger): void {
+  const isTold = isForPeople(settings)
+  if (isTold) process.stdout.write(startLines(settings, hub))
+  else if (settings.playground)
     logger.warn(
       'insecure: this is the playground, with a public key; it is for trying, not for serving',
     )
-  try {
-    const hub = await start(settings, log)
-    logger.info({ url: hub.url, adminUrl: hub.adminUrl }, 'hub ready')
-    onReload(reloader(argv, loaded, hub, logger))
-    const signal = await terminated()
-    logger.info({ signal }, 'draining')
-    setTimeout(() => process.exit(0), settings.drainTimeoutMs + graceMs).unref()
-    await hub.close(settings.drainTimeoutMs)
-    logger.info('hub stopped')
-    return 0
-  } catch (error) {
-    logger.fatal({ err: error }, error instanceof Error ? error.message : 'the hub failed')
-    return runtimeFailure
-  }
+  const level = isTold ? 'debug' : 'info'
+  logger[level]({ bounds: worstCaseMemory(settings) }, 'worst-case memory')
+  logger[level]({ url: hub.url, adminUrl: hub.adminUrl }, 'hub ready')
+}
+
+function tellEnd(signal: string, settings: Settings, hub: RunningHub, logger: Logger): void {
+  const { streams } = hub
+  const { drainTimeoutMs } = settings
+  if (isForPeople(settings)) process.stdout.write(drainLine(streams, drainTimeoutMs))
+  else logger.info({ signal, streams, drainTimeoutMs }, 'draining')
+}
+
+/** One sentence for whoever started it; where it came from only matters to who looks into the hub. */
+function fail(error: unknown, logger: Logger): number {
+  const message = error instanceof Error ? error.message : 'the hub failed'
+  process.stderr.write(`cinnabar serve: ${message.replaceAll(/\s+/g, ' ')}\n`)
+  logger.debug({ err: error }, 'the hub cannot run')
+  // Whatever was opened before may keep the process busy.
+  setTimeout(() => process.exit(runtimeFailure), graceMs).unref()
+  return runtimeFailure
 }
 
 /** One process, or several that serve one port as one hub. */

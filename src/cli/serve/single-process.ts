@@ -6,6 +6,7 @@ import type { Settings } from '../../config/settings.ts'
 import { type AdminOptions, adminServer } from '../../http/operators/admin.ts'
 import type { RecentLines } from '../../http/operators/console/recent-lines.ts'
 import { hubServer, listen } from '../../http/server.ts'
+import { listeningAt } from '../../net/listen-problem.ts'
 import { playgroundTokens } from '../tokens/playground-token.ts'
 import { version } from '../version.ts'
 
@@ -13,6 +14,8 @@ import { version } from '../version.ts'
 export interface RunningHub {
   readonly url: string
   readonly adminUrl: string | undefined
+  /** Streams that are open now; with several processes, connections. */
+  readonly streams: number
   /** @throws Error naming option, rule and value; nothing has changed then */
   renew(settings: Settings): Promise<void>
   /** Lets streams go over `drainMs`, then ends everything. */
@@ -27,23 +30,42 @@ export async function startHub(
 ): Promise<RunningHub> {
   const assembly = await assemble(settings, logger)
   const hub = serverOf(settings, assembly)
-  const url = await listen(hub, settings.host, settings.port)
-  const { adminHost, adminPort } = settings
-  const admin = adminPort === 'off' ? undefined : adminServer(operatorsOf(assembly, lines))
-  const adminUrl =
-    admin && adminPort !== 'off' ? await listen(admin, adminHost, adminPort) : undefined
-  assembly.selfCheck.watch('public', hub.server.address() as AddressInfo)
-  if (admin !== undefined) assembly.selfCheck.watch('admin', admin.server.address() as AddressInfo)
-  return {
-    url,
-    adminUrl,
-    renew: (next) => assembly.renew(next),
-    async close(drainMs) {
-      await assembly.close(drainMs)
-      await hub.close()
-      await admin?.close()
-    },
+  const admin = settings.adminPort === 'off' ? undefined : adminServer(operatorsOf(assembly, lines))
+  const close = async (drainMs: number) => {
+    await assembly.close(drainMs)
+    await hub.close()
+    await admin?.close()
   }
+  try {
+    const adminUrl = await listenForOperators(admin, settings) // without it nothing is served
+    const { host, port } = settings
+    const place = { host, port, hostOption: 'host', portOption: 'port' } as const
+    const url = await listeningAt(place, () => listen(hub, host, port))
+    assembly.selfCheck.watch('public', hub.server.address() as AddressInfo)
+    if (adminUrl !== undefined && admin !== undefined)
+      assembly.selfCheck.watch('admin', admin.server.address() as AddressInfo)
+    return {
+      url,
+      adminUrl,
+      get streams() {
+        return assembly.hub.subscriberCount
+      },
+      renew: (next) => assembly.renew(next),
+      close,
+    }
+  } catch (error) {
+    await close(0)
+    throw error
+  }
+}
+
+async function listenForOperators(
+  admin: FastifyInstance | undefined,
+  { adminHost: host, adminPort: port }: Settings,
+): Promise<string | undefined> {
+  if (admin === undefined || port === 'off') return undefined
+  const place = { host, port, hostOption: 'admin_host', portOption: 'admin_port' } as const
+  return listeningAt(place, () => listen(admin, host, port))
 }
 
 /** The operators' surface, with what only the process knows. */

@@ -1,5 +1,6 @@
 import { jwksUri as parseJwksUri } from '../options/address-parsers.ts'
 import { conceal, problem, quote } from '../problem.ts'
+import { pemFault } from './pem.ts'
 import type { KeySettings } from '../settings.ts'
 
 /** What an operator writes for one role, in options or in the file. */
@@ -89,7 +90,10 @@ class RoleReader {
       const got = algorithm === undefined ? 'nothing' : quote(algorithm)
       return this.#refuse('algorithm', 'the algorithm of the PEM key, such as RS256 or ES256', got)
     }
-    return { kind: 'static', key: withLineEnds(text), algorithm }
+    const key = withLineEnds(text)
+    const fault = pemFault(key, algorithm)
+    if (fault !== undefined) return this.#refuse('key', fault.expected, fault.got)
+    return { kind: 'static', key, algorithm }
   }
 
   #refuse(field: keyof RoleFields, expected: string, got: string): undefined {

@@ -1,4 +1,5 @@
 import type { FileIssuers } from './issuers-file.ts'
+import { keyWarnings } from './odd-keys.ts'
 import { developmentKey, type Places, readRole, type RoleFields } from './role-keys.ts'
 import type { Values } from '../options/table.ts'
 import { problem, quote } from '../problem.ts'
@@ -55,6 +56,11 @@ export function readKeyring(
       ...idleAlgorithms(values),
       ...(file.legacy !== undefined && !speaksLegacy ? [idleLegacy] : []),
       ...(values.playground ? [] : developmentKeys(issuers, keys)),
+      ...keyWarnings(flat, (role) => `${role}_jwt_key`),
+      ...file.issuers.flatMap((one, index) =>
+        keyWarnings(one, (role) => `issuers[${index}].${role}.key`),
+      ),
+      ...keyWarnings(file.legacy ?? {}, (role) => `legacy.${role}.key`),
     ],
   }
 }

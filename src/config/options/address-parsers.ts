@@ -1,4 +1,5 @@
 import { isIP } from 'node:net'
+import { isRedisUrl, parseRedisUrl, RedisUrlError } from '../../net/redis-url.ts'
 import { isPlainText } from '../../protocol/text.ts'
 import type { Parser } from './parsers.ts'
 
@@ -78,14 +79,27 @@ export const addressBlock: Parser<string> = (text) => {
 
 /** Where the history is kept: `memory:`, `lmdb:PATH` or one of the `redis` family. */
 export const transportUrl: Parser<string> = (text) => {
-  if (text === 'memory:' || /^lmdb:./.test(text)) return { value: text }
-  const isRedis = /^redis(?:s|\+sentinel|\+cluster)?:\/\/[^/?#]/.test(text)
-  if (isRedis && URL.canParse(text)) return { value: text }
+  if (text === 'memory:' || /^lmdb:(?!\/\/)[^?]+$/.test(text)) return { value: text }
+  if (/^lmdb:./.test(text)) return { expected: plainPath }
+  if (isRedisUrl(text)) return redisUrl(text)
   const other = /^(?:bolt|local):/.exec(text)?.[0]
   const expected = '"memory:", "lmdb:PATH" or "redis://host:port/db"'
   return other === undefined
     ? { expected }
     : { expected: `${expected} (${other} is another hub's; ${replacementFor(other)})` }
+}
+
+const plainPath =
+  '"lmdb:PATH" with a plain path, such as "lmdb:/var/lib/cinnabar/history" (no // before it and no parameters behind it: history_size, MERCURE_HISTORY_SIZE, bounds the history)'
+
+function redisUrl(text: string): ReturnType<Parser<string>> {
+  try {
+    parseRedisUrl(text, 'unread')
+    return { value: text }
+  } catch (error) {
+    if (!(error instanceof RedisUrlError)) throw error
+    return { expected: error.expected, got: error.got }
+  }
 }
 
 /** A name that fits a cookie (RFC 6265 § 4.1.1). */
@@ -109,7 +123,9 @@ export const issuerId: Parser<string> = (text) =>
 const defaultPorts: Readonly<Record<string, string>> = { http: '80', https: '443' }
 
 function replacementFor(scheme: string): string {
-  return scheme === 'bolt:' ? 'lmdb: keeps a history on disk' : 'memory: keeps one in memory'
+  return scheme === 'bolt:'
+    ? 'lmdb:PATH keeps a history on disk, and MERCURE_HISTORY_SIZE bounds it'
+    : 'memory: keeps one in memory'
 }
 
 function isPort(text: string): boolean {

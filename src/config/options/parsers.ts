@@ -8,6 +8,8 @@ export type Parsed<T> =
       readonly expected: string
       /** The offending part of the text, when it is not all of it. */
       readonly got?: string
+      /** Further parts that break a rule, where the text is a list. */
+      readonly more?: readonly { readonly expected: string; readonly got: string }[]
     }
 
 /** Reads an option's text, exactly as written: no trimming, no guessing. */
@@ -68,16 +70,19 @@ export function choice<const T extends string>(...words: readonly T[]): Parser<T
   }
 }
 
-/** Entries separated by spaces, line ends or commas; the first one that breaks `entry`'s rule is named. */
+/** Entries separated by spaces, line ends or commas; all that break `entry`'s rule are named. */
 export function list<T>(entry: Parser<T>): Parser<readonly T[]> {
   return (text) => {
     const values: T[] = []
+    const broken: { readonly expected: string; readonly got: string }[] = []
     for (const part of text.split(/[\s,]+/).filter((one) => one !== '')) {
       const parsed = entry(part)
-      if (parsed.expected !== undefined) return { got: part, ...parsed }
-      values.push(parsed.value)
+      if (parsed.expected === undefined) values.push(parsed.value)
+      else broken.push({ expected: parsed.expected, got: parsed.got ?? part })
     }
-    return { value: values }
+    const [first, ...more] = broken
+    if (first === undefined) return { value: values }
+    return more.length === 0 ? first : { ...first, more }
   }
 }
 

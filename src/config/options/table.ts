@@ -126,7 +126,11 @@ export const options = {
     { ceiling: '1h' },
     'A peer that takes none of its pending bytes for that long is closed; 0 for never.',
   ),
-  drain_timeout: time('30s', { ceiling: '1h' }, 'Time over which streams are closed at shutdown.'),
+  drain_timeout: time(
+    '30s',
+    { ceiling: '1h' },
+    'Time over which streams are closed at shutdown; 1s in the playground.',
+  ),
   max_request_body_size: bytes(
     '1MiB',
     { floor: '1', ceiling: '256MiB' },
@@ -250,7 +254,12 @@ export const options = {
     'Names with a dot under which the admin listener may be addressed, besides loopback names.',
   ),
   log_level: oneOf(choice(...logLevels), logLevels.join(', '), 'info', 'Least severe line logged.'),
-  log_format: oneOf(choice('json', 'pretty'), 'json, pretty', 'json', 'JSON lines, or for people.'),
+  log_format: oneOf(
+    choice('auto', 'json', 'pretty'),
+    'auto, json, pretty',
+    'auto',
+    'JSON lines, or for people; auto: for people on a terminal.',
+  ),
 } as const satisfies Record<string, Option<unknown>>
 
 export type OptionName = keyof typeof options

@@ -1,4 +1,6 @@
-import { isOptionName, options } from '../options/table.ts'
+import { parseCaddyfile } from '../migrate/caddyfile.ts'
+import { translate } from '../migrate/directives.ts'
+import { options, variableOf } from '../options/table.ts'
 
 /** How a source spells the name of an option. */
 export type Spelling = (name: string) => string
@@ -39,6 +41,9 @@ const renamed: Readonly<Record<string, readonly string[]>> = {
 
 const tls = 'TLS is for the proxy in front of the hub'
 
+const ofTheApplication =
+  'it belongs to the application that publishes, not to the hub; take it out of the environment of the hub'
+
 /** Names of others that have no counterpart, and why. */
 const without: Readonly<Record<string, string>> = {
   acme_cert_dir: tls,
@@ -46,15 +51,51 @@ const without: Readonly<Record<string, string>> = {
   acme_http01_addr: tls,
   cert_file: tls,
   compress: 'compression is for the proxy in front of the hub',
-  jwt_secret: 'it belongs to the application that publishes, not to the hub',
+  jwt_secret: ofTheApplication,
+  jwt_token: ofTheApplication,
   key_file: tls,
   license: 'this hub needs no license key; remove it',
   name: 'a hub has no name of its own',
-  url: 'it belongs to the application that publishes, not to the hub',
+  public_url: ofTheApplication,
+  publish_url: ofTheApplication,
+  server_name: "it belongs to the web server beside the hub (Caddy's site address), not to the hub",
+  url: ofTheApplication,
+}
+
+/** What the reference hub read before it had a prefix, where no other program would read the same. */
+const oldNames = [
+  'ACME_CERT_DIR',
+  'ACME_HOSTS',
+  'ACME_HTTP01_ADDR',
+  'ADDR',
+  'DEMO',
+  'DISPATCH_SUBSCRIPTIONS',
+  'DISPATCH_TIMEOUT',
+  'HEARTBEAT_INTERVAL',
+  'HISTORY_CLEANUP_FREQUENCY',
+  'HISTORY_SIZE',
+  'JWT_ALGORITHM',
+  'PUBLISHER_JWT_ALG',
+  'PUBLISHER_JWT_ALGORITHM',
+  'PUBLISHER_JWT_KEY',
+  'SUBSCRIBER_JWT_ALG',
+  'SUBSCRIBER_JWT_ALGORITHM',
+  'SUBSCRIBER_JWT_KEY',
+  'TRANSPORT_URL',
+  'TRUSTED_ISSUERS',
+  'UPDATE_BUFFER_SIZE',
+  'USE_FORWARDED_HEADERS',
+]
+
+function insteadOf(name: string): string {
+  if (Object.hasOwn(without, name)) return without[name] ?? ''
+  const ours = Object.hasOwn(renamed, name) ? (renamed[name] ?? []) : [name]
+  return `set ${ours.map(variableOf).join(' and ')} instead`
 }
 
 /** Variables without our prefix that compose files of the reference hub set: what to say to each. */
 const otherVariables: Readonly<Record<string, (value: string) => string>> = {
+  ...Object.fromEntries(oldNames.map((name) => [name, () => insteadOf(name.toLowerCase())])),
   ALLOW_ANONYMOUS: () => 'set MERCURE_ANONYMOUS instead',
   CADDY_EXTRA_CONFIG: () => 'Caddy is not part of this hub',
   CADDY_SERVER_EXTRA_DIRECTIVES: () => 'Caddy is not part of this hub',
@@ -87,8 +128,6 @@ export function adviceFor(name: string, value: string, spell: Spelling): string 
   if (name === 'extra_directives') return adviceForDirectives(value, spell)
   const ours = Object.hasOwn(renamed, name) ? renamed[name] : undefined
   if (ours !== undefined) return `use ${ours.map(spell).join(', ')} instead`
-  if (name === 'public_url')
-    return `if the origin of the hub is meant, use ${spell('public_urls')}; as the application's variable it does not belong here`
   if (name === 'issuers' || name === 'legacy')
     return `issuers with keys of their own are set in the file that ${spell('config')} names`
   return Object.hasOwn(without, name) ? without[name] : undefined
@@ -102,21 +141,13 @@ export function warningsFor(env: Readonly<Record<string, string | undefined>>): 
   })
 }
 
+/** A line to paste for each directive; what has no counterpart is a comment. */
 function adviceForDirectives(text: string, spell: Spelling): string {
-  const lines = text.split('\n').map((line) => line.trim())
-  const parts = lines
-    .filter((line) => line !== '' && !line.startsWith('#'))
-    .map((line) => adviceForDirective(line, spell))
-  return `Caddy directives are not read; instead: ${parts.join('; ')}`
-}
-
-function adviceForDirective(line: string, spell: Spelling): string {
-  const [directive = '', ...words] = line.split(/\s+/)
-  if (!isOptionName(directive)) {
-    const advice = adviceFor(directive, '', spell)
-    return `${directive}: ${advice ?? 'no counterpart'}`
-  }
-  if (options[directive].isSecret === true) return spell(directive)
-  const value = words.length === 0 ? '1' : words.join(' ')
-  return `${spell(directive)}=${/\s/.test(value) ? JSON.stringify(value) : value}`
+  const lines = translate(parseCaddyfile(text)).map((one) => {
+    if ('note' in one) return `# ${one.note}`
+    if (options[one.option].isSecret === true)
+      return `# ${spell(one.option)}= the key that stands there`
+    return `${spell(one.option)}=${/[\s"'$#]/.test(one.text) ? JSON.stringify(one.text) : one.text}`
+  })
+  return `Caddy directives are not read; instead (or with "cinnabar migrate"):\n${lines.join('\n')}`
 }

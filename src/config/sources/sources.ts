@@ -42,6 +42,8 @@ export interface Readings {
   /** The file's path, to say where something is wrong. */
   readonly file: string
   readonly yesExpose: boolean
+  /** A program gives them, which publishes by itself. */
+  readonly isEmbedded: boolean
   readonly problems: readonly string[]
   /** `MERCURE_*` variables that are none of ours: a mistake in a hub's environment, usual in an application's. */
   readonly strangers: readonly string[]
@@ -67,6 +69,7 @@ export function readSources({ argv, env, readFile = readText, own }: Sources): R
     legacy: file.legacy,
     file: path ?? '',
     yesExpose: flags.yesExpose,
+    isEmbedded: false,
     problems: [...flags.problems, ...file.problems],
     strangers: environment.strangers,
     warnings: environment.warnings,
@@ -79,7 +82,7 @@ function readOwn(own: Readonly<Record<string, unknown>>): Readings {
     ownPlace,
     Object.fromEntries(entries.map(([name, value]) => [name, spelled(value)])),
   )
-  const none = { yesExpose: false, strangers: [], warnings: [] }
+  const none = { yesExpose: false, isEmbedded: true, strangers: [], warnings: [] }
   return { ...none, given, issuers, legacy, file: ownPlace, problems }
 }
 

@@ -2,7 +2,6 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Presented, Role } from '../../auth/authenticator.ts'
 import { hubPath } from '../../protocol/reserved.ts'
 import { presentedBy } from '../request/credentials.ts'
-import { misdirected } from '../request/hub-urls.ts'
 import { pageHeaders, serveDoor } from './assets.ts'
 import { answerQuestions, type PageHub } from './questions.ts'
 
@@ -33,7 +32,7 @@ export async function page(app: FastifyInstance, options: PageOptions & PageHub)
   const { hub, urls, speaksLegacy } = options
   app.addHook('onRequest', (request, reply, done) => {
     void reply.headers(pageHeaders)
-    done(urls.resolve(request.raw).isMisdirected ? misdirected() : undefined)
+    done(urls.resolve(request.raw).isMisdirected ? urls.misdirected(request.raw) : undefined)
   })
 
   for (const path of ['/', `${hubPath}/debug`])

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import { BlockList, isIP, isIPv6 } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import { countedAddress, plainAddress } from '../../net/ip.ts'
+import { isLoopbackHost } from '../../net/loopback.ts'
 import { HubError } from '../../protocol/errors.ts'
 import { hubPath } from '../../protocol/reserved.ts'
 
@@ -34,6 +35,7 @@ const rememberedHosts = 256
 const longestHost = 300
 /** Addresses of one `X-Forwarded-For` that are looked at, from its end. */
 const mostHops = 64
+const longestShown = 200
 
 /**
  * Tells, per request, which URLs are the hub's own (decision 6).
@@ -82,6 +84,27 @@ export class HubUrlResolver {
     if (this.#known.size >= rememberedHosts) this.#known.clear()
     this.#known.set(asked, urls)
     return urls
+  }
+
+  /** What a request gets that was meant for somebody else. Who asks from this machine reads what the log says. */
+  misdirected(request: IncomingMessage): HubError {
+    const seen = this.#seen(request)
+    const isNear = isLoopbackHost(plainAddress(request.socket.remoteAddress ?? '') ?? '')
+    const sentence = isNear ? `${notPublic}: ${seen}` : notPublic
+    return new HubError('misdirected', sentence, { cause: new Error(seen) })
+  }
+
+  #seen(request: IncomingMessage): string {
+    const { origin } = this.resolve(request)
+    const peer = request.socket.remoteAddress ?? ''
+    const isTrusted = this.#isTrusted(peer)
+    const scheme = request.headers['x-forwarded-proto']
+    const proto = `${scheme === undefined ? 'no X-Forwarded-Proto' : `X-Forwarded-Proto is ${isTrusted ? '' : 'not '}read`}`
+    const trust = `peer ${plainAddress(peer) ?? peer} is ${isTrusted ? '' : 'not '}in trusted_proxies`
+    const looksLike = origin?.slice(0, longestShown) ?? 'no host'
+    const isInternal = /^https?:\/\/[\w-]+(?::\d+)?$/.test(origin ?? '')
+    const hint = isInternal ? `; list ${looksLike} too if containers call the hub by that name` : ''
+    return `this looks like ${looksLike} (${proto}; ${trust})${hint}`
   }
 
   /** Whom limits count a request to: the peer, or what a trusted proxy says; see `countedAddress`. */
@@ -135,10 +158,7 @@ export class HubUrlResolver {
   }
 }
 
-/** What a request gets that was meant for somebody else. */
-export function misdirected(): HubError {
-  return new HubError('misdirected', 'this host is not one of the hub’s public URLs (public_urls)')
-}
+const notPublic = 'this host is not one of the hub’s public URLs (public_urls)'
 
 /** What the client, or the proxy before the hub, calls the hub; empty when it does not say. */
 function hostOf({ url = '', headers }: IncomingMessage): string {

@@ -61,12 +61,21 @@ export async function freeBytesAt(directory: string): Promise<number> {
 }
 
 const problems: readonly (readonly [pattern: RegExp, problem: string])[] = [
-  [/ENOSPC|No space left/i, 'the disk is full'],
+  [/ENOSPC|No space left/i, 'the disk is full; free some of it, or choose another lmdb:PATH'],
   [/EDQUOT|quota/i, 'the disk quota is used up'],
-  [/EROFS|Read-only file system/i, 'the file system is read-only'],
-  [/EACCES|EPERM|Permission denied|not permitted/i, 'the hub may not read and write there'],
+  [
+    /EROFS|Read-only file system/i,
+    'the file system is read-only; choose another lmdb:PATH (MERCURE_TRANSPORT_URL)',
+  ],
+  [
+    /EACCES|EPERM|Permission denied|not permitted/i,
+    'the hub may not read and write there; give its user the directory (chown), or choose another lmdb:PATH',
+  ],
   [/EFBIG|File too large/i, 'the file may not grow (file size limit)'],
-  [/ENOTDIR|EEXIST|Not a directory/i, 'it is not a directory'],
+  [
+    /ENOTDIR|EEXIST|Not a directory/i,
+    'it is not a directory; lmdb:PATH (MERCURE_TRANSPORT_URL) names one',
+  ],
   [/EMFILE|ENFILE|Too many open files/i, 'too many files are open'],
   [/ENOMEM|Cannot allocate/i, 'there is no memory to map it'],
   [/EIO|Input\/output error/i, 'the disk reports an error'],

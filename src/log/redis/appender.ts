@@ -16,7 +16,7 @@ import type { RedisLink } from './reconnecting.ts'
 import { keysOf, tokenKeyOf } from './keys.ts'
 import { append } from './scripts/scripts.ts'
 import type { Replicas } from './replicas.ts'
-import type { RedisTarget } from './url.ts'
+import type { RedisTarget } from '../../net/redis-url.ts'
 
 export interface WriterOptions {
   readonly target: RedisTarget

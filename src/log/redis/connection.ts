@@ -2,7 +2,7 @@ import { connect, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import { AbstractConnector, Redis } from 'ioredis'
 import type { Script } from './scripts/scripts.ts'
-import type { RedisAddress, RedisTarget, RedisTls } from './url.ts'
+import type { RedisAddress, RedisTarget, RedisTls } from '../../net/redis-url.ts'
 
 /** What a command takes: text, numbers, records. */
 export type Argument = string | number | Buffer

@@ -1,6 +1,6 @@
 import { Connection, RedisRefusal, type Reply } from './connection.ts'
 import { scripts } from './scripts/scripts.ts'
-import type { RedisAddress, RedisTarget } from './url.ts'
+import type { RedisAddress, RedisTarget } from '../../net/redis-url.ts'
 
 /** Redis 7 has scripts with flags; Valkey began after it. */
 const leastVersion = 7

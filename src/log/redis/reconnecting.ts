@@ -1,6 +1,6 @@
 import { asError, Connection, RedisRefusal, RedisSilence, Timer } from './connection.ts'
 import { findPrimary, greet } from './find-primary.ts'
-import type { RedisAddress, RedisTarget } from './url.ts'
+import type { RedisAddress, RedisTarget } from '../../net/redis-url.ts'
 
 export interface LinkOptions {
   readonly target: RedisTarget

@@ -25,7 +25,7 @@ import { list } from './scripts/scripts.ts'
 import { Reader } from './reader.ts'
 import { Replicas } from './replicas.ts'
 import { Trimmer } from './trimmer.ts'
-import { parseRedisUrl, type RedisTarget } from './url.ts'
+import { parseRedisUrl, type RedisTarget } from '../../net/redis-url.ts'
 import { redisWarnings } from './warnings.ts'
 import { Writer } from './appender.ts'
 

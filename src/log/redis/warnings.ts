@@ -1,5 +1,5 @@
 import { type Connection, RedisRefusal, type Reply } from './connection.ts'
-import type { RedisTarget } from './url.ts'
+import type { RedisTarget } from '../../net/redis-url.ts'
 
 /** What this Redis' settings may take back of what the hub acknowledges: sentences for the operator. */
 export async function redisWarnings(

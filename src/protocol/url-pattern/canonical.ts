@@ -6,6 +6,8 @@ import { notAPattern } from './errors.ts'
  * where it would hide a failure or trim, the few steps are written out.
  */
 
+const badHost = 'its host is not valid'
+
 /** The special schemes of the URL standard, with their default ports. */
 const defaultPorts: Readonly<Record<string, string>> = {
   ftp: '21',
@@ -25,7 +27,7 @@ export function isDefaultPort(protocol: string, port: string): boolean {
 
 export function canonicalProtocol(value: string): string {
   if (value === '') return value
-  return parsed(`${value}://dummy.invalid/`).protocol.slice(0, -1)
+  return parsed(`${value}://dummy.invalid/`, 'its scheme is not valid').protocol.slice(0, -1)
 }
 
 export function canonicalUsername(value: string): string {
@@ -47,13 +49,13 @@ export function canonicalPassword(value: string): string {
 export function canonicalHostname(value: string): string {
   if (value === '') return value
   const host = /^[^/\\?#]*/.exec(withoutBreaks(value))?.[0] ?? ''
-  if (host === '' || host.includes('@') || hasPort(host)) throw notAPattern()
-  return parsed(`https://${host}/`).hostname
+  if (host === '' || host.includes('@') || hasPort(host)) throw notAPattern(badHost)
+  return parsed(`https://${host}/`, badHost).hostname
 }
 
 /** A piece of an IPv6 address cannot be parsed alone: its characters are all that can be checked. */
 export function canonicalIpv6Hostname(value: string): string {
-  if (!/^[\da-f:[\]]*$/i.test(value)) throw notAPattern()
+  if (!/^[\da-f:[\]]*$/i.test(value)) throw notAPattern(badHost)
   return value.toLowerCase()
 }
 
@@ -61,7 +63,8 @@ export function canonicalIpv6Hostname(value: string): string {
 export function canonicalPort(value: string): string {
   if (value === '') return value
   const digits = /^\d+/.exec(withoutBreaks(value))?.[0]
-  if (digits === undefined || Number(digits) > 65_535) throw notAPattern()
+  if (digits === undefined || Number(digits) > 65_535)
+    throw notAPattern('its port is none up to 65535')
   return `${Number(digits)}`
 }
 
@@ -99,8 +102,8 @@ function dummyUrl(): URL {
   return new URL('https://dummy.invalid/')
 }
 
-function parsed(url: string): URL {
-  if (!URL.canParse(url)) throw notAPattern()
+function parsed(url: string, fault: string): URL {
+  if (!URL.canParse(url)) throw notAPattern(fault)
   return new URL(url)
 }
 

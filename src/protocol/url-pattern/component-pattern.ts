@@ -126,8 +126,20 @@ function checkRegexps(parts: readonly Part[]): void {
   try {
     new RegExp(`^${source}$`, 'v')
   } catch (cause) {
-    throw notAPattern(cause)
+    throw notAPattern(regexpFault(source), cause)
   }
+}
+
+/** Why a regular expression is none, as far as its author can be told without the compiler's words. */
+function regexpFault(source: string): string {
+  const classes = source.replaceAll(/\\./gs, 'x').match(/\[[^\]]*\]?/g) ?? []
+  const isUnescaped = classes.some((one) => /^\[\^?-|-\]$|[/(){}|]|^\[.*\[/.test(one))
+  if (isUnescaped)
+    return '`/` and `-` must be escaped inside [...], as in `[^\\/]`, and so must ( ) [ { } |'
+  if (/\[[^\]]*([&!#$%*+,.:;<=>?@^`~])\1/.test(source))
+    return 'a doubled sign must be escaped inside [...]'
+  if (/\(\?<(\w+)>.*\(\?<\1>/s.test(source)) return 'a name is there twice in its groups'
+  return 'the regular expression in its ( ) is not valid'
 }
 
 /** A group without modifier is its prefix, itself and its suffix; texts side by side are one text. */

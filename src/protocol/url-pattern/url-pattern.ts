@@ -88,7 +88,7 @@ export class UrlPattern {
       const given = parseConstructorString(pattern.replace(/\p{Surrogate}/gu, '\ufffd'))
       return UrlPattern.ofStrings(given.protocol === undefined ? inheritFrom(base, given) : given)
     } catch (error) {
-      throw error instanceof HubError ? error : notAPattern(error)
+      throw error instanceof HubError ? error : notAPattern(undefined, error)
     }
   }
 

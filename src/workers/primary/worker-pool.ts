@@ -14,6 +14,7 @@ import { PublishRates } from '../../hub/limits/publish-rate.ts'
 import { MetricsOfWorkers } from '../../http/metrics/aggregate.ts'
 import type { SelfCheck } from '../../http/operators/self-check.ts'
 import { backlog, keepAliveProbeMs, listen, originOf } from '../../http/server.ts'
+import { listeningAt } from '../../net/listen-problem.ts'
 import { probeLog } from '../../log/open.ts'
 import { Acceptor } from './load-balancer.ts'
 import { Crew } from './supervisor.ts'
@@ -123,6 +124,12 @@ export class Workers {
     }
   }
 
+  /** Connections that workers have now. */
+  get streams(): number {
+    const counts = this.#crew.ready.map((worker) => this.#acceptor.connectionsOf(worker))
+    return counts.reduce((sum, count) => sum + count, 0)
+  }
+
   /** Lets all streams go over `drainMs`, then ends the workers and the listeners. */
   async close(drainMs: number): Promise<void> {
     this.#isDraining = true
@@ -144,11 +151,17 @@ export class Workers {
   }
 
   async #listen(): Promise<void> {
-    const { host, port, adminHost, adminPort } = this.#settings
-    const address = await this.#acceptor.listen(host, port, backlog)
+    await this.#listenForOperators() // without it nothing is served
+    const { host, port } = this.#settings
+    const place = { host, port, hostOption: 'host', portOption: 'port' } as const
+    const address = await listeningAt(place, () => this.#acceptor.listen(host, port, backlog))
     this.url = originOf(address)
     this.#selfCheck.watch('public', address)
-    if (adminPort === 'off') return
+  }
+
+  async #listenForOperators(): Promise<void> {
+    const { adminHost: host, adminPort: port } = this.#settings
+    if (port === 'off') return
     const admin = adminServer({
       metrics: this.#metrics,
       health: this.#health(),
@@ -159,9 +172,10 @@ export class Workers {
       },
       ...guardOf(this.#settings),
     })
-    this.adminUrl = await listen(admin, adminHost, adminPort)
-    this.#selfCheck.watch('admin', admin.server.address() as AddressInfo)
     this.#closing.push(() => admin.close())
+    const place = { host, port, hostOption: 'admin_host', portOption: 'admin_port' } as const
+    this.adminUrl = await listeningAt(place, () => listen(admin, host, port))
+    this.#selfCheck.watch('admin', admin.server.address() as AddressInfo)
   }
 
   async #end(): Promise<void> {

@@ -198,8 +198,47 @@ t.test('what cannot be a store is said, and what is none yet is fine', async (t)
   t.notOk(existsSync(join(parent, 'absent')), 'and nothing was made')
   t.match(await checked(garbage), { code: 1, stdout: /wrong +history: .*head of the file/ })
   t.match(await checked(garbage, '--repair'), {
-    code: 1,
-    stdout: /wrong +history: not repaired: nothing of a history was found/,
+    code: 0,
+    stdout:
+      /repaired +history: nothing of a history was found in the file: all its updates are lost/,
+  })
+  t.match(await checked(garbage), { code: 0, stdout: /no entries/ })
+  t.ok(readdirSync(garbage ?? '').some((name) => name.startsWith('data.damaged-')))
+})
+
+t.test('whatever the hub finds damaged, a repair lets it start', async (t) => {
+  const whole = await store(t, 30)
+  const bytes = readFileSync(join(whole, 'data.mdb'))
+  const damages: Readonly<Record<string, (bytes: Buffer) => Buffer>> = {
+    'cut to 5,000 bytes': (from) => from.subarray(0, 5_000),
+    'cut to 10 bytes': (from) => from.subarray(0, 10),
+    'full of noise': (from) => Buffer.from(from.map((_, at) => (at * 7919 + 13) % 251)),
+    'all zero': (from) => Buffer.alloc(from.length),
+    'noise behind its head': (from) => Buffer.concat([from.subarray(0, 8_192), from.subarray(8_192).map((_, at) => (at * 31) % 253)]), // prettier-ignore
+  }
+  for (const [name, spoiled] of Object.entries(damages)) {
+    const folder = temporaryFolder(t)
+    writeFileSync(join(folder, 'data.mdb'), spoiled(bytes))
+    await t.rejects(LmdbLog.open(folder, unlimited), { message: /cinnabar check --repair/ }, name)
+
+    t.match(await run(t, ['check', '--repair'], { env: on(folder) }), { code: 0 }, name)
+
+    t.ok((await idsIn(t, folder)).length <= 30, `${name}: it opens`)
+    t.ok(
+      readdirSync(folder).some((file) => file.startsWith('data.damaged-')),
+      name,
+    )
+  }
+})
+
+t.test('what serve refuses, check finds wrong; a repair only warns of it', async (t) => {
+  const env = { MERCURE_TRANSPORT_URL: `lmdb:${await store(t, 1)}` }
+
+  t.match(await run(t, ['serve'], { env }), { code: 2, stderr: /expected a key/ })
+  t.match(await run(t, ['check'], { env }), { code: 1, stdout: /^wrong .*expected a key/m })
+  t.match(await run(t, ['check', '--repair'], { env }), {
+    code: 0,
+    stdout: /^warning .*expected a key/m,
   })
 })
 

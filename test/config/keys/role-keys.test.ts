@@ -183,12 +183,14 @@ t.test('what is allowed but probably not meant is a warning', async (t) => {
 
   t.strictSame(warningsOf({ ...trusted, MERCURE_ANONYMOUS: '1' }), [
     'trusted_issuers: has no effect without a key or a JWK Set of a publisher or subscriber',
+    'publisher_jwt_key: not set; nobody can publish',
   ])
   t.strictSame(warningsOf({ ...trusted, MERCURE_PUBLISHER_JWT_KEY: secret }), [
     'subscriber_jwt_key: not set, and anonymous is off; nobody can subscribe',
   ])
   t.strictSame(warningsOf({ MERCURE_ANONYMOUS: '1', MERCURE_PUBLISHER_JWT_ALG: 'ES256' }), [
     'publisher_jwt_alg: has no effect without publisher_jwt_key or publisher_jwks_uri',
+    'publisher_jwt_key: not set; nobody can publish',
   ])
   t.strictSame(warningsOf({ ...minimal, MERCURE_HOST: '0.0.0.0' }), [
     'public_urls: not set, nor resource_identifier; the hub listens on 0.0.0.0 but takes tokens only for loopback hosts',
@@ -218,3 +220,44 @@ t.test('a command that talks to a hub is still told of a wrong key', async (t) =
       'trusted_issuers: expected the issuer of the tokens that the keys verify (without one they only serve protocol 0.x, and need protocol_version_compatibility), got nothing',
   })
 })
+
+t.test('a secret that is weak, or hardly meant, is a warning that never holds it', async (t) => {
+  const odd: readonly (readonly [key: string, warning: RegExp])[] = [
+    ['hunter2-hunter2-hunter2-31bytes', /weak, 31 bytes where HS256 wants 32/],
+    ['"a secret that is long enough for HS256"', /begins and ends with a quote/],
+    ["'a secret that is long enough for HS256'", /begins and ends with a quote/],
+    ['a secret that is long enough for HS256 ', /white space/],
+    ['a-secret-that-is-long-enough-for-HS256   # at least 32 bytes', /put it on a line of its own/],
+    ['eyJhbGciOiJIUzI1NiJ9.eyJhIjoxfQ.c2lnbmF0dXJlLXNpZ25hdHVyZQ', /looks like a token/],
+    ['{"keys":[{"kty":"EC","crv":"P-256","x":"a","y":"b"}]}', /looks like a JWK/],
+    ['MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEA', /PEM key without/],
+    ['${MERCURE_PUBLISHER_JWT_KEY:-changeme-changeme}', /placeholder/],
+  ]
+  for (const [key, warning] of odd)
+    for (const sources of [
+      { env: { ...minimal, MERCURE_PUBLISHER_JWT_KEY: key } },
+      { env: { MERCURE_PLAYGROUND: '1', MERCURE_SUBSCRIBER_JWT_KEY: key } },
+      { file: `issuers: [{ id: a, publisher: { key: ${JSON.stringify(key)} } }]` },
+    ]) {
+      const text = load(sources).warnings.join('\n')
+      t.match(text, warning, key)
+      t.notOk(text.includes(key), 'the key is not told')
+    }
+  t.strictSame(load({ env: minimal }).warnings, [])
+})
+
+t.test(
+  'PEM text that is none, or of another kind, is a problem of the configuration',
+  async (t) => {
+    const problemWith = (key: string, algorithm: string) =>
+      problemsOf({
+        env: { ...minimal, MERCURE_PUBLISHER_JWT_KEY: key, MERCURE_PUBLISHER_JWT_ALG: algorithm },
+      })
+
+    t.match(problemWith(`"${publicPem}"`, 'ES256'), [/without quotes around it/])
+    t.match(problemWith(publicPem.slice(0, 80), 'ES256'), [/one that cannot be read/])
+    t.match(problemWith(publicPem, 'RS256'), [/an RSA key of at least 2048 bits for RS256, got ec/])
+    t.match(problemWith(publicPem, 'ES384'), [/a key on the curve secp384r1/])
+    t.strictSame(problemWith(publicPem, 'ES256'), [])
+  },
+)

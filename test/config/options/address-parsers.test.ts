@@ -56,7 +56,7 @@ t.test('a port is a number from 0 to 65535', async (t) => {
   t.strictSame(valuesOf(port, ['0', '1', '3000', '65535']), [0, 1, 3000, 65_535])
   const wrong = ['', '65536', '-1', '3000 ', '03000', '3e3', 'off', ':80', 'http']
   t.strictSame(refusedBy(port, wrong), wrong)
-  t.strictSame(valuesOf(portOrOff, ['off', '2019']), ['off', 2019])
+  t.strictSame(valuesOf(portOrOff, ['off', '3019']), ['off', 3019])
   t.strictSame(refusedBy(portOrOff, ['OFF', '65536']), ['OFF', '65536'])
 })
 
@@ -200,7 +200,7 @@ t.test('a transport is memory:, lmdb:PATH or one of the redis family', async (t)
   t.strictSame(refusedBy(transportUrl, wrong), wrong)
   t.strictSame(transportUrl('bolt://mercure.db?size=1000'), {
     expected:
-      '"memory:", "lmdb:PATH" or "redis://host:port/db" (bolt: is another hub\'s; lmdb: keeps a history on disk)',
+      '"memory:", "lmdb:PATH" or "redis://host:port/db" (bolt: is another hub\'s; lmdb:PATH keeps a history on disk, and MERCURE_HISTORY_SIZE bounds it)',
   })
   t.strictSame(transportUrl('local://local'), {
     expected:
@@ -280,4 +280,32 @@ t.test('local origins are http(s) on localhost, *.localhost and 127.0.0.1', asyn
     'http://.localhost',
   ]
   t.strictSame(others.filter(isLocalOrigin), [])
+})
+
+t.test('lmdb: takes a plain path, and says where the limit belongs', async (t) => {
+  for (const text of ['lmdb:./data?size=1000', 'lmdb://x.db', 'lmdb:///var/x', 'lmdb://a/b?x=1'])
+    t.match(transportUrl(text), { expected: /plain path.*MERCURE_HISTORY_SIZE/ }, text)
+  for (const text of ['lmdb:data', 'lmdb:./data', 'lmdb:/var/lib/x', 'lmdb:a b'])
+    t.strictSame(transportUrl(text), { value: text })
+})
+
+t.test('a password that is not percent-encoded is said to be, and never shown', async (t) => {
+  const urls = [
+    'redis://:hunter2@ss/w0rd#1@host:6379/0',
+    'redis://:hunter2/w0rd@host',
+    'redis://user:12/hunter2@host/0',
+    'redis://:hunter2?w0rd@host',
+    'redis://user:12?hunter2@host',
+    'redis://:hunter2#1@host',
+    'redis://:hunter2%zz@host',
+    'redis+cluster://:hunter2/a@host:6379',
+    'redis://:hunter2?a=1?b@host',
+  ]
+  for (const url of urls) {
+    const parsed = transportUrl(url)
+    t.match(parsed.expected, /percent-encode user and password/, url)
+    t.notMatch(JSON.stringify(parsed), /hunter|w0rd/, url)
+  }
+  for (const url of ['redis://:p%40ss%2Fw0rd%231@host:6379/0', 'rediss://h/0?ca=/a@b.pem'])
+    t.strictSame(transportUrl(url), { value: url })
 })

@@ -163,13 +163,17 @@ t.test('a choice is one of its words, in their letter case', async (t) => {
 })
 
 t.test(
-  'lists are separated by blanks, line ends or commas, and name the entry that is wrong',
+  'lists are separated by blanks, line ends or commas, and name all entries that are wrong',
   async (t) => {
     const parser = list(count({ ceiling: '9' }))
 
     t.strictSame(parser('1 2,3,  4\n5\t6,'), { value: [1, 2, 3, 4, 5, 6] })
     t.strictSame(parser(' , '), { value: [] })
-    t.strictSame(parser('1 x 10'), { got: 'x', expected: notCount })
+    t.strictSame(parser('1 x 10'), {
+      got: 'x',
+      expected: notCount,
+      more: [{ got: '10', expected: 'a count of at most 9' }],
+    })
   },
 )
 

@@ -1,6 +1,8 @@
 import t from 'tap'
 import { load, minimal, problemsOf } from '../sources.ts'
 
+const whose =
+  'it belongs to the application that publishes, not to the hub; take it out of the environment of the hub'
 const say = (variable: string, advice: string) => `${variable}: unknown variable; ${advice}`
 
 t.test('variables of a Kubernetes Service are ignored with a warning', async (t) => {
@@ -68,12 +70,7 @@ t.test('the options of the reference hub name ours', async (t) => {
     say('MERCURE_DISPATCH_SUBSCRIPTIONS', 'use MERCURE_SUBSCRIPTIONS instead'),
     say('MERCURE_ACME_HOSTS', 'TLS is for the proxy in front of the hub'),
     say('MERCURE_LICENSE', 'this hub needs no license key; remove it'),
-    say('MERCURE_URL', 'it belongs to the application that publishes, not to the hub'),
-    say(
-      'MERCURE_PUBLIC_URL',
-      "if the origin of the hub is meant, use MERCURE_PUBLIC_URLS; as the application's variable it does not belong here",
-    ),
-    say('MERCURE_JWT_SECRET', 'it belongs to the application that publishes, not to the hub'),
+    ...['MERCURE_URL', 'MERCURE_PUBLIC_URL', 'MERCURE_JWT_SECRET'].map((name) => say(name, whose)),
     say('MERCURE_SUBSCRIBER_JWT_ALGORITHM', 'use MERCURE_SUBSCRIBER_JWT_ALG instead'),
   ])
 })
@@ -89,22 +86,40 @@ t.test('flags and file keys of the reference hub name ours, each in its spelling
   ])
 })
 
-t.test('Caddy directives are translated, without their secrets', async (t) => {
+t.test('Caddy directives become lines to paste, without their secrets', async (t) => {
   const directives = `
-    cors_origins http://127.0.0.1:8000 http://localhost:8000
+    cors_origins "http://127.0.0.1:8000" http://localhost:8000 # the pages
     # a comment
-    anonymous
+    anonymous # everybody
     heartbeat 15s
-    publisher_jwt_key hunter2
+    publisher_jwt hunter2 HS256
     ui
     header X-Foo bar
+    transport bolt {
+      path /data/mercure.db
+      size 1000
+    }
+    transport_url "bolt:///x.db?size=5"
+    publish_origins https://a.example/ https://b.example
   `
+  const [problem = '', ...more] = problemsOf({
+    env: { ...minimal, MERCURE_EXTRA_DIRECTIVES: directives },
+  })
 
-  t.strictSame(problemsOf({ env: { ...minimal, MERCURE_EXTRA_DIRECTIVES: directives } }), [
-    say(
-      'MERCURE_EXTRA_DIRECTIVES',
-      'Caddy directives are not read; instead: MERCURE_CORS_ORIGINS="http://127.0.0.1:8000 http://localhost:8000"; MERCURE_ANONYMOUS=1; MERCURE_HEARTBEAT=15s; MERCURE_PUBLISHER_JWT_KEY; ui: use MERCURE_DEBUGGER instead; header: no counterpart',
-    ),
+  t.strictSame(more, [])
+  t.strictSame(problem.split('\n').slice(1), [
+    'MERCURE_CORS_ORIGINS="http://127.0.0.1:8000 http://localhost:8000"',
+    'MERCURE_ANONYMOUS=1',
+    'MERCURE_HEARTBEAT=15s',
+    '# MERCURE_PUBLISHER_JWT_KEY= the key that stands there',
+    'MERCURE_PUBLISHER_JWT_ALG=HS256',
+    'MERCURE_DEBUGGER=1',
+    '# header: no counterpart',
+    'MERCURE_TRANSPORT_URL=lmdb:/data/mercure-history',
+    'MERCURE_HISTORY_SIZE=1000',
+    'MERCURE_TRANSPORT_URL=lmdb:/x-history',
+    'MERCURE_HISTORY_SIZE=5',
+    '# publish_origins: publish_origins takes an origin such as "https://app.example" (no path, no trailing slash), "https://*.app.example", "null" or "*", not "https://a.example/"',
   ])
 })
 
@@ -140,4 +155,36 @@ t.test('a compose file of the reference hub starts with nothing but warnings', a
   }
 
   t.equal(load({ env }).warnings.length, 1)
+})
+
+t.test('variables of others are named also when they are all there is', async (t) => {
+  const env = {
+    JWT_KEY: 'hunter2',
+    ALLOW_ANONYMOUS: '1',
+    CORS_ALLOWED_ORIGINS: '*',
+    PUBLISH_ALLOWED_ORIGINS: '*',
+    PUBLISHER_JWT_KEY: 'hunter2',
+    SUBSCRIBER_JWT_KEY: 'hunter2',
+    HEARTBEAT_INTERVAL: '15s',
+    ADDR: ':80',
+    TRANSPORT_URL: 'bolt://x.db',
+  }
+  t.throws(
+    () => load({ env }),
+    new RegExp(
+      Object.keys(env)
+        .map((name) => `(?=[^]*^${name}: not read)`)
+        .join(''),
+      'm',
+    ),
+  )
+  t.throws(() => load({ env }), { message: /^(?![^]*hunter2)/ })
+})
+
+t.test('what belongs to an application beside the hub is said to, and nothing else', async (t) => {
+  for (const name of ['PUBLISH_URL', 'JWT_TOKEN', 'URL', 'PUBLIC_URL', 'JWT_SECRET'])
+    t.strictSame(problemsOf({ env: { ...minimal, [`MERCURE_${name}`]: 'x' } }), [
+      say(`MERCURE_${name}`, whose),
+    ])
+  t.match(problemsOf({ env: { ...minimal, MERCURE_SERVER_NAME: 'x' } }), [/the web server beside/])
 })

@@ -151,8 +151,9 @@ t.test('check finds what matters of any damage, and repair keeps what is whole',
     }
 
     tally.found++
-    const mended = wrong(await checkStore(folder, { repair: true, compact: false }))
-    if (mended.some((what) => what.includes('nothing of a history was found'))) {
+    const told = await checkStore(folder, { repair: true, compact: false })
+    const mended = wrong(told)
+    if (told.some(({ what }) => what.includes('nothing of a history was found'))) {
       tally.nothingLeft++
       t.ok(truth.every(isTouched), `${name}: nothing was left`)
       continue

@@ -3,7 +3,10 @@ import type { HubError } from '../../../src/protocol/errors.ts'
 import { UrlPattern } from '../../../src/protocol/url-pattern/url-pattern.ts'
 
 const base = 'https://hub.example/.well-known/mercure'
-const notAPattern = { code: 'invalid_matcher', message: 'the matcher is not a valid URL Pattern' }
+const notAPattern = {
+  code: 'invalid_matcher',
+  message: /^the matcher is not a valid URL Pattern: [^/]/,
+}
 const tooComplex = { code: 'invalid_matcher', message: 'the URL Pattern is too complex' }
 
 const invalid: Readonly<Record<string, readonly string[]>> = {
@@ -47,7 +50,10 @@ t.test('a base that is no URL is refused, unless nobody needs it', (t) => {
 t.test('the message never holds what the regexp compiler said', (t) => {
   const error = refusalOf('/(a**)')
 
-  t.equal(error?.message, 'the matcher is not a valid URL Pattern')
+  t.equal(
+    error?.message,
+    'the matcher is not a valid URL Pattern: the regular expression in its ( ) is not valid',
+  )
   t.match(error?.cause, SyntaxError)
   t.end()
 })
@@ -97,3 +103,14 @@ function refusalOf(pattern: string): HubError | undefined {
     return error as HubError
   }
 }
+
+t.test('a refusal says what to write instead', (t) => {
+  const inClasses = ['https://example.com/([^/]+)', '/([a-])', '/([-a]+)', '/(x[a|b])']
+  for (const pattern of inClasses)
+    t.match(refusalOf(pattern)?.message, /`\/` and `-` must be escaped inside \[\.\.\.\]/, pattern)
+  t.match(refusalOf('/:a/:a')?.message, /the name "a" is there twice/)
+  t.match(refusalOf('https://a.example/:1')?.message, /a colon itself is written `\\:`/)
+  t.match(refusalOf('/{a')?.message, /`{` must be closed/)
+  t.match(refusalOf('https://a.example:99999/')?.message, /its port/)
+  t.end()
+})

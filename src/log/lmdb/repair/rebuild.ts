@@ -58,10 +58,10 @@ export async function repairStore(directory: string, options: RepairOptions): Pr
   const workshop = join(directory, `repair-${randomBytes(4).toString('hex')}`)
   try {
     const kept = salvage(survey)
-    if (kept.places.count === 0 && kept.state === undefined)
-      throw new RepairError('nothing of a history was found in the file; it is left as it is')
+    const isNothingLeft = kept.places.count === 0 && kept.state === undefined
     mkdirSync(workshop, { mode: 0o700 })
-    const rebuilt = await rebuild(survey.file, kept, workshop)
+    const found = await rebuild(survey.file, kept, workshop)
+    const rebuilt = isNothingLeft ? { ...found, dropped: [everythingLost] } : found
     expectSound(workshop)
     await options.expectAlone()
     expectUntouched(old, before)
@@ -74,6 +74,9 @@ export async function repairStore(directory: string, options: RepairOptions): Pr
     rmSync(workshop, { recursive: true, force: true })
   }
 }
+
+const everythingLost =
+  'nothing of a history was found in the file: all its updates are lost, and an empty history begins'
 
 function expectSound(directory: string): void {
   const [first] = inspectStore(directory).wrong

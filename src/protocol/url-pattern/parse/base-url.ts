@@ -18,7 +18,7 @@ const specificity = [
 /** Completes the pattern strings of a relative pattern with those of its base (URL Pattern § 3.2). */
 export function inheritFrom(base: string, given: PatternStrings): PatternStrings {
   const components = parseComponents(base)
-  if (components === undefined) throw notAPattern()
+  if (components === undefined) throw notAPattern('it is relative, and its base is no URL')
   const result = { ...given }
   for (const name of specificity) {
     if (given[name] !== undefined) break

@@ -153,7 +153,7 @@ class PatternParser {
   }
 
   #claimName(name: string): void {
-    if (this.#names.has(name)) throw notAPattern()
+    if (this.#names.has(name)) throw notAPattern(`the name "${name.slice(0, 40)}" is there twice`)
     this.#names.add(name)
   }
 
@@ -194,6 +194,10 @@ class PatternParser {
   }
 
   #require(type: TokenType): void {
-    if (this.#tryConsume(type) === undefined) throw notAPattern()
+    if (this.#tryConsume(type) !== undefined) return
+    if (type === 'close')
+      throw notAPattern('a `{` must be closed, and hold one group at most and no other `{`')
+    const { value = '' } = this.#tokens[this.#index] ?? {}
+    throw notAPattern(`\`${value}\` has nothing to belong to (itself it is written \`\\${value}\`)`)
   }
 }

@@ -61,9 +61,15 @@ function lexemeAt(input: string, index: number): Lexeme | undefined {
   return { type: simpleTokens[char] ?? 'char', value: char, next }
 }
 
+const faults: Readonly<Record<string, string>> = {
+  '\\': 'the `\\` at the end escapes nothing',
+  ':': 'a name must follow `:` (a colon itself is written `\\:`)',
+  '(': 'a `(` must be closed, hold ASCII only, and have no group inside but `(?:…)`',
+}
+
 /** `\`, `:` and `(` alone are what can be wrong: the token is that character, reading goes on behind it. */
 function invalidChar(input: string, index: number, policy: TokenizePolicy): Lexeme {
-  if (policy === 'strict') throw notAPattern()
+  if (policy === 'strict') throw notAPattern(faults[input[index] ?? ''])
   return { type: 'invalid-char', value: input.slice(index, index + 1), next: index + 1 }
 }
 

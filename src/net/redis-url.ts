@@ -56,14 +56,27 @@ export function isRedisUrl(url: string): boolean {
   return /^redis(?:s|\+sentinel|\+cluster)?:/.test(url)
 }
 
+/** What is wrong with a URL; the message never holds a piece of the password. */
+export class RedisUrlError extends Error {
+  override readonly name = 'RedisUrlError'
+  readonly expected: string
+  readonly got: string
+
+  constructor(expected: string, got: string, options?: ErrorOptions) {
+    super(`transport_url: expected ${expected}, got ${got}`, options)
+    this.expected = expected
+    this.got = got
+  }
+}
+
 /**
  * Reads `redis://[user:password@]host:port/database?prefix=…` and its relatives.
  *
- * @throws Error with a sentence for the operator; it never holds the password
+ * @param files `unread`: the PEM files that it names are not looked at
+ * @throws RedisUrlError
  */
-export function parseRedisUrl(text: string): RedisTarget {
-  if (!URL.canParse(text)) throw new Error('transport_url: expected redis://host:port/database')
-  const url = new URL(text)
+export function parseRedisUrl(text: string, files: 'read' | 'unread' = 'read'): RedisTarget {
+  const url = takeApart(text)
   const kind = kinds[url.protocol as keyof typeof kinds]
   const { searchParams: query } = url
   for (const name of query.keys())
@@ -75,13 +88,46 @@ export function parseRedisUrl(text: string): RedisTarget {
     nodes: nodesOf(url, kind),
     name: nameOf(query, kind),
     database: databaseOf(url, kind),
-    username: url.username === '' ? undefined : decodeURIComponent(url.username),
-    password: url.password === '' ? undefined : decodeURIComponent(url.password),
-    tls: tlsOf(url),
+    username: decoded(url.username),
+    password: decoded(url.password),
+    tls: tlsOf(url, files),
     prefix: prefixOf(query),
     replicas: replicasOf(query),
     waitsForDisk: waitOf(query),
   }
+}
+
+/**
+ * A password with `@`, `/`, `#` or `?` in it ends too early, and the rest of it would be taken for a
+ * database or a parameter, and be quoted as such.
+ */
+function takeApart(text: string): URL {
+  const [beforeQuery = '', ...query] = text.replace(/^[^:]*:\/\//, '').split('?')
+  const [, ...path] = beforeQuery.split('/')
+  const isCut =
+    text.includes('#') ||
+    path.join('/').includes('@') ||
+    query.slice(1).join('').includes('@') ||
+    [...new URLSearchParams(query.join('?')).keys()].some((name) => name.includes('@'))
+  if (isCut || (!URL.canParse(text) && text.includes('@'))) throw notEncoded()
+  if (!URL.canParse(text) || new URL(text).host === '')
+    throw new RedisUrlError('redis://host:port/database', 'a URL that cannot be taken apart')
+  return new URL(text)
+}
+
+function decoded(part: string): string | undefined {
+  try {
+    return part === '' ? undefined : decodeURIComponent(part)
+  } catch {
+    throw notEncoded()
+  }
+}
+
+function notEncoded(): RedisUrlError {
+  return new RedisUrlError(
+    'redis://user:password@host:port/database; percent-encode user and password (%40 for @, %2F for /, %23 for #, %3F for ?, %25 for %)',
+    'a URL that cannot be taken apart',
+  )
 }
 
 function nodesOf(url: URL, kind: RedisTarget['kind']): RedisAddress[] {
@@ -118,7 +164,7 @@ function databaseOf(url: URL, kind: RedisTarget['kind']): number {
   return database
 }
 
-function tlsOf(url: URL): RedisTls | undefined {
+function tlsOf(url: URL, from: 'read' | 'unread'): RedisTls | undefined {
   const { searchParams: query } = url
   const tls = query.get('tls') ?? (url.protocol === 'rediss:' ? '1' : '0')
   if (tls !== '0' && tls !== '1') throw wrong('tls=1 or tls=0', `tls=${tls}`)
@@ -128,6 +174,7 @@ function tlsOf(url: URL): RedisTls | undefined {
       throw wrong(`rediss: (or tls=1) with ${files[0] ?? 'servername'}=`, 'no TLS')
     return undefined
   }
+  if (from === 'unread') return {}
   const contents = files.map((name) => [name, contentOf(name, query.get(name) ?? '')])
   const servername = query.get('servername')
   return { ...Object.fromEntries(contents), ...(servername === null ? {} : { servername }) }
@@ -138,10 +185,7 @@ function contentOf(name: string, path: string): Buffer {
     return readFileSync(path)
   } catch (cause) {
     const { code = 'an error' } = cause as NodeJS.ErrnoException
-    throw new Error(
-      `transport_url: expected ${name}= to name a PEM file, got ${code} for ${path}`,
-      { cause },
-    )
+    throw new RedisUrlError(`${name}= to name a PEM file`, `${code} for ${path}`, { cause })
   }
 }
 
@@ -169,6 +213,6 @@ function waitOf(query: URLSearchParams): boolean {
   return wait === 'aof'
 }
 
-function wrong(expected: string, got: string | undefined): Error {
-  return new Error(`transport_url: expected ${expected}, got ${got}`)
+function wrong(expected: string, got = 'nothing'): Error {
+  return new RedisUrlError(expected, got)
 }

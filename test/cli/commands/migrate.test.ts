@@ -1,0 +1,111 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { loadSettings } from '../../../src/config/load.ts'
+import { temporaryFolder } from '../../fixtures/hub-process.ts'
+import { run } from '../cinnabar.ts'
+
+const key = '!ChangeMe, "quoted" # and: long enough!'
+
+/** Migrates a file and loads what was printed, as a hub would. */
+async function migrated(t: Test, name: string, text: string) {
+  const path = join(temporaryFolder(t), name)
+  writeFileSync(path, text)
+  const { code, stdout, stderr } = await run(t, ['migrate', path])
+  t.strictSame({ code, stderr }, { code: 0, stderr: '' })
+  const argv = ['--config', 'cinnabar.yaml']
+  return { stdout, settings: loadSettings({ argv, env: {}, readFile: () => stdout }).settings }
+}
+
+const expected = {
+  anonymous: true,
+  subscriptions: true,
+  corsOrigins: ['https://a.example', 'https://b.example'],
+  publishOrigins: ['*'],
+  heartbeatMs: 15_000,
+  historySize: 1000,
+  transportUrl: 'lmdb:/data/mercure-history',
+  publicUrls: ['https://hub.example'],
+  protocolVersionCompatibility: 8,
+  legacyKeys: { publisher: { key, algorithm: 'HS256' }, subscriber: { key, algorithm: 'HS512' } },
+}
+
+const directives = `
+  anonymous # everybody
+  subscriptions
+  # cors_origins https://old.example
+  cors_origins "https://a.example" https://b.example
+  publish_origins *
+  heartbeat 15s
+  transport bolt {
+    path /data/mercure.db
+    size 1000
+    cleanup_frequency 0.3
+  }
+  header X-Foo bar
+`
+
+t.test('a whole Caddyfile becomes a file that the hub starts with', async (t) => {
+  const { stdout, settings } = await migrated(
+    t,
+    'Caddyfile',
+    `{
+  {$GLOBAL_OPTIONS}
+}
+hub.example {
+  log {
+    output stdout
+  }
+  encode zstd gzip
+  route {
+    mercure {
+      publisher_jwt \`${key}\` HS256
+      subscriber_jwt "${key.replaceAll('"', '\\"')}" \\
+        HS512
+      ${directives}
+    }
+    respond /healthz 200
+    respond "Not Found" 404
+  }
+}
+`,
+  )
+
+  t.match(settings, expected)
+  t.match(stdout, /^# Not carried over:$[^]*^# +header: no counterpart$/m)
+  t.notMatch(stdout, /old\.example|healthz/)
+})
+
+t.test('so do a compose file and an environment, new and old', async (t) => {
+  const env = {
+    SERVER_NAME: 'hub.example',
+    MERCURE_PUBLISHER_JWT_KEY: key,
+    MERCURE_PUBLISHER_JWT_ALG: 'HS256',
+    MERCURE_SUBSCRIBER_JWT_KEY: key,
+    MERCURE_SUBSCRIBER_JWT_ALG: 'HS512',
+    MERCURE_EXTRA_DIRECTIVES: directives,
+    MERCURE_PUBLISH_URL: 'http://hub/',
+  }
+  const compose = JSON.stringify({
+    services: {
+      php: { image: 'app', environment: { MERCURE_URL: 'http://mercure/' } },
+      hub: { image: 'dunglas/mercure', environment: env },
+    },
+  })
+  const lines = Object.entries(env).map(([name, value]) => `${name}='${value}'`)
+
+  t.match((await migrated(t, 'compose.yaml', compose)).settings, expected)
+  t.match((await migrated(t, '.env', lines.join('\n'))).settings, expected)
+  const old = `JWT_KEY=${'x'.repeat(40)}\nALLOW_ANONYMOUS=1\nCORS_ALLOWED_ORIGINS=*\nTRANSPORT_URL=bolt://updates.db?size=7\n`
+  t.match((await migrated(t, 'old.env', old)).settings, {
+    anonymous: true,
+    corsOrigins: ['*'],
+    historySize: 7,
+    transportUrl: 'lmdb:updates-history',
+  })
+})
+
+t.test('what cannot be read is said, with 1 or 2', async (t) => {
+  t.match(await run(t, ['migrate']), { code: 2, stderr: /expected one FILE/ })
+  t.match(await run(t, ['migrate', '/nowhere']), { code: 1, stderr: /cannot read .*ENOENT/ })
+})
