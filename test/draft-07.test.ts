@@ -23,7 +23,7 @@ t.test('every test of 0.x stands in the list, or tells of clients and commands',
   const named = new Set(rows.map(([, , , file, promise]) => `${file} ${promise}`))
   const files = ['publish', 'subscribe', 'subscriptions', 'tokens', 'mixed']
   const missing = files.flatMap((name) => {
-    const file = `test/http/legacy-${name}.test.ts`
+    const file = `test/http/legacy/${name}.test.ts`
     const titles = read(file).matchAll(/^t\.test\(\s*'(?:behaviours? [\d, and]+: )?([^'\n]+)'/gm)
     return [...titles].map(([, title]) => `${file} ${title}`).filter((one) => !named.has(one))
   })
