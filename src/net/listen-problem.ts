@@ -74,7 +74,9 @@ function lookAt(host: string, port: number, path: string): Promise<Look | undefi
   return new Promise((resolve) => {
     const request = get({ host: reachable, port, path, headers: { host: `${name}:${port}` } })
     const timer = setTimeout(() => request.destroy(), lookMs)
+    let isAnswered = false
     request.on('response', (response) => {
+      isAnswered = true
       let text = ''
       response.setEncoding('utf8').on('data', (chunk: string) => {
         text += chunk
@@ -89,7 +91,7 @@ function lookAt(host: string, port: number, path: string): Promise<Look | undefi
     request.on('error', () => {})
     request.on('close', () => {
       clearTimeout(timer)
-      resolve(undefined)
+      if (!isAnswered) resolve(undefined) // else the response closes too, perhaps later
     })
   })
 }

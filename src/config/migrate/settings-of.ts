@@ -102,7 +102,7 @@ function ofCompose(text: string): readonly Translated[] {
   } | null
   const services = Object.entries(content?.services ?? {})
   const environments = services.map(([name, service]) => ({
-    isHub: /mercure/i.test(`${name} ${String(service?.image ?? '')}`),
+    isHub: /mercure/i.test(`${name} ${typeof service?.image === 'string' ? service.image : ''}`),
     variables: environmentOf(service?.environment),
   }))
   const ofHubs = environments.filter(

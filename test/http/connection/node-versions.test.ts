@@ -63,7 +63,7 @@ for (const version of nodeVersions)
       const host = `127.0.0.1:${port}`
       const token = (await (await fetch(`${hub.url}/debug/playground-token`)).text()).trim()
       const request = (authorization = '') =>
-        `GET /.well-known/mercure?match=news HTTP/1.1\r\nHost: ${host}\r\n${authorization}\r\n`
+        `GET /.well-known/mercure?match=news&cursor_lines=1 HTTP/1.1\r\nHost: ${host}\r\n${authorization}\r\n`
       const behind = Object.entries(followers(host))
       const starts = [request(), request(`Authorization: Bearer ${token}\r\n`)]
 
