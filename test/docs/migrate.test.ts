@@ -7,6 +7,11 @@ import { Topic } from '../../src/protocol/topic.ts'
 
 const text = readFileSync(new URL('../../docs/migrate.md', import.meta.url), 'utf8')
 
+/** What belongs to the application. */
+const applications = 'URL PUBLIC_URL PUBLISH_URL JWT_SECRET JWT_TOKEN'
+  .split(' ')
+  .map((name) => `MERCURE_${name}`)
+
 /** Everything that the Go hub reads: directives, sub-directives and variables, those of its older versions too. */
 const theirs = [
   'name anonymous subscriptions debugger playground ui demo write_timeout dispatch_timeout heartbeat',
@@ -35,7 +40,7 @@ t.test('whatever the Go hub reads has its row', async (t) => {
 
 t.test('every variable that stands for one of theirs exists', async (t) => {
   const ours = new Set(optionNames.map(variableOf))
-  const known = [...theirs, 'MERCURE_URL', 'MERCURE_PUBLIC_URL', 'MERCURE_JWT_SECRET']
+  const known = [...theirs, ...applications]
   const named = text.match(/\bMERCURE_[A-Z_]*[A-Z]\b/g) ?? []
 
   t.strictSame(

@@ -15,6 +15,8 @@ const configurationError = 2
 const runtimeFailure = 1
 /** How long after the drain time the process may still take to end. */
 const graceMs = 2_000
+/** How long after it has told why a start that failed may take to end. */
+const failedMs = 200
 
 /** `cinnabar serve`: runs the hub until a signal ends it. Resolves with the exit code. */
 export async function serve(argv: readonly string[]): Promise<number> {
@@ -64,7 +66,7 @@ function fail(error: unknown, logger: Logger): number {
   process.stderr.write(`cinnabar serve: ${message.replaceAll(/\s+/g, ' ')}\n`)
   logger.debug({ err: error }, 'the hub cannot run')
   // Whatever was opened before may keep the process busy.
-  setTimeout(() => process.exit(runtimeFailure), graceMs).unref()
+  setTimeout(() => process.exit(runtimeFailure), failedMs).unref()
   return runtimeFailure
 }
 
