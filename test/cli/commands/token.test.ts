@@ -231,7 +231,7 @@ t.test('every mistake is told at once, with option, rule and value', async (t) =
     'unexpected argument "topic"',
     '--publish: expected a topic, got ""',
     '--subscribe: expected a topic that the hub takes (a matcher must not hold control or formatting characters), got "a\u202Eb"',
-    '--urlpattern: expected a URL Pattern that the hub takes (the matcher is not a valid URL Pattern), got "/("',
+    '--urlpattern: expected a URL Pattern that the hub takes (the matcher is not a valid URL Pattern: a `(` must be closed, hold ASCII only, and have no group inside but `(?:…)`), got "/("',
     '--urlpattern: expected --subscribe with a URI Template, as 0.x knows them, got a URL Pattern',
     '--payload: expected a JSON object such as {"user":1}, got "[1]"',
     '--ttl: expected a duration >= 1s such as "40s", got "5"',
