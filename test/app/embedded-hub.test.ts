@@ -111,6 +111,37 @@ t.test('a stream outlives its rotation, and ends with its signal or with the hub
   await t.rejects(hub.subscribe({ match: 'a' }).open(), { code: 'unavailable' })
 })
 
+t.test('what is published between a rotation and the next look is not missed', async (t) => {
+  const hub = await open(t, { write_timeout: '1s' })
+  const stream = await hub.subscribe({ match: 'a' }).open() // and has heard nothing yet
+  await until(async () => /reason="rotated"\} 1$/m.test(await hub.metrics.text()))
+
+  await hub.publish({ topic: 'a', data: 'meanwhile' })
+  const heard = []
+  for await (const { data } of stream) if (heard.push(data) === 1) break
+
+  t.strictSame(heard, ['meanwhile'])
+})
+
+t.test(
+  'a stream takes one place, and gives it back when it is closed while it opens',
+  async (t) => {
+    const hub = await open(t, { max_subscribers: 1 })
+    const stream = hub.subscribe({ match: 'a' })
+    await Promise.all([stream.open(), stream.open()])
+    t.match(await hub.metrics.text(), /^mercure_subscribers_connected 1$/m)
+    stream.close()
+
+    const closed = hub.subscribe({ match: 'a' })
+    const opening = closed.open()
+    closed.close()
+    await opening
+
+    t.match(await hub.metrics.text(), /^mercure_subscribers_connected 0$/m)
+    await hub.subscribe({ match: 'a' }).open()
+  },
+)
+
 t.test('kick, list and reload work as they do for an operator', async (t) => {
   const hub = await open(t)
   const app = Fastify()

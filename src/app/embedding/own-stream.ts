@@ -1,4 +1,5 @@
 import type { Hub } from '../../hub/hub.ts'
+import type { Start } from '../../hub/stream/cursors.ts'
 import type { CloseReason } from '../../hub/stream/subscriber.ts'
 import type { StreamEvent } from '../../client/event-stream.ts'
 import type { Grants } from '../../protocol/grants.ts'
@@ -21,6 +22,9 @@ export interface OwnStreamOptions {
   readonly signal?: AbortSignal | undefined
 }
 
+/** Whom limits count a stream of the program itself to: it has neither token nor address. */
+const nobody = { tokenHash: undefined, address: undefined }
+
 /** Ends after which a stream goes on where it was: its time was over, or its reader was slow for a while. */
 const passing: ReadonlySet<CloseReason> = new Set(['rotated', 'slow', 'stalled'])
 
@@ -35,6 +39,7 @@ export class OwnStream implements AsyncIterable<StreamEvent> {
   readonly #options: OwnStreamOptions
   #wire: ReadingWire | undefined
   #reason: CloseReason | 'aborted' | undefined
+  #opening: Promise<void> | undefined
   #isBegun = false
   /** The cursor after the last event taken: hand it to another subscription to go on there. */
   lastEventId: string
@@ -43,7 +48,7 @@ export class OwnStream implements AsyncIterable<StreamEvent> {
     this.#hub = hub
     this.#options = options
     this.lastEventId = options.lastEventId ?? ''
-    options.signal?.addEventListener('abort', () => this.close(), { once: true })
+    options.signal?.addEventListener('abort', this.#abort, { once: true })
     if (options.signal?.aborted === true) this.close()
   }
 
@@ -58,29 +63,44 @@ export class OwnStream implements AsyncIterable<StreamEvent> {
    * @throws HubError `unavailable` when the hub is full or closing
    */
   async open(): Promise<this> {
-    if (this.#wire !== undefined || this.#reason !== undefined) return this
-    const { matchers, grants, lastEventId } = this.#options
-    const refusal = await this.#hub.seat({ tokenHash: undefined, address: undefined })
+    this.#opening ??= this.#open().finally(() => (this.#opening = undefined))
+    await this.#opening
+    return this
+  }
+
+  async #open(): Promise<void> {
+    if (this.#wire !== undefined || this.#reason !== undefined) return
+    const start = await this.#start()
+    const refusal = await this.#hub.seat(nobody)
     if (refusal !== undefined) throw refusal
-    const hasCursor = this.#isBegun || lastEventId !== undefined
+    if (this.#reason !== undefined) return this.#hub.unseat(nobody) // it was closed meanwhile
+    const { matchers, grants } = this.#options
+    const wire = new ReadingWire(this.lastEventId)
     try {
-      const start = hasCursor ? await this.#hub.locate(this.lastEventId) : undefined
-      this.#wire = new ReadingWire(this.lastEventId)
-      this.#isBegun = true
-      this.#wire.subscriber = this.#hub.subscribe(this.#wire, { matchers, grants, start })
+      const subscription = { matchers, grants, start, hasCursorLines: true }
+      wire.subscriber = this.#hub.subscribe(wire, subscription)
     } catch (error) {
-      this.#hub.unseat({ tokenHash: undefined, address: undefined })
+      this.#hub.unseat(nobody)
       throw error
     }
-    await this.#wire?.opened()
-    return this
+    this.#wire = wire
+    this.#isBegun = true
+    await wire.opened()
+  }
+
+  async #start(): Promise<Start | undefined> {
+    const hasCursor = this.#isBegun || this.#options.lastEventId !== undefined
+    return hasCursor ? this.#hub.locate(this.lastEventId) : undefined
   }
 
   /** Ends the subscription; closing twice is harmless. */
   close(): void {
     this.#reason ??= 'aborted'
+    this.#options.signal?.removeEventListener('abort', this.#abort)
     this.#wire?.close()
   }
+
+  readonly #abort = () => this.close()
 
   async *[Symbol.asyncIterator](): AsyncGenerator<StreamEvent, void, undefined> {
     try {
