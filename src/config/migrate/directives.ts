@@ -2,10 +2,12 @@ import { isOptionName, type OptionName, options } from '../options/table.ts'
 import type { Option } from '../options/kinds.ts'
 import { conceal, quote } from '../problem.ts'
 import type { Directive } from './caddyfile.ts'
+import { hasSeveralIssuers, type IssuerEntry, isIssuer, issuerEntry } from './issuers.ts'
 
-/** What stands for a setting of another hub: an option with its text, or why there is none. */
+/** What stands for a setting of another hub: an option with its text, an issuer of several, or why there is none. */
 export type Translated =
   | { readonly option: OptionName; readonly text: string; readonly from: string }
+  | { readonly issuer: IssuerEntry }
   | { readonly note: string }
 
 /** Directives that mean one option under another name. */
@@ -29,7 +31,15 @@ const without: Readonly<Record<string, string>> = {
 
 /** Translates directives of the `mercure` block. Every text that comes out is one that its option takes. */
 export function translate(directives: readonly Directive[]): readonly Translated[] {
-  return directives.flatMap((directive) => one(directive))
+  const isApart = hasSeveralIssuers(directives)
+  return directives.flatMap((directive) =>
+    isApart && isIssuer(directive) ? issuerApart(directive) : one(directive),
+  )
+}
+
+function issuerApart(directive: Directive): readonly Translated[] {
+  const { entry, notes } = issuerEntry(directive)
+  return [{ issuer: entry }, ...notes.map((note) => ({ note }))]
 }
 
 function one({ words, block }: Directive): readonly Translated[] {

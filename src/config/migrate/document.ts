@@ -1,12 +1,21 @@
+import { createRequire } from 'node:module'
 import { type OptionName, options } from '../options/table.ts'
 import type { Option } from '../options/kinds.ts'
 import type { Translated } from './directives.ts'
+import type { IssuerEntry } from './issuers.ts'
+
+const require = createRequire(import.meta.url)
 
 /** A configuration file for our hub, with a comment above each option and one for what has none. */
 export function configurationFile(source: string, translated: readonly Translated[]): string {
   const found = new Map<OptionName, { readonly texts: string[]; readonly from: Set<string> }>()
   const notes: string[] = []
+  const issuers: IssuerEntry[] = []
   for (const one of translated) {
+    if ('issuer' in one) {
+      issuers.push(one.issuer)
+      continue
+    }
     if ('note' in one) {
       notes.push(one.note)
       continue
@@ -18,7 +27,13 @@ export function configurationFile(source: string, translated: readonly Translate
   }
   const entries = [...found].map(([name, { texts, from }]) => entryFor(name, texts, [...from]))
   const head = `# Cinnabar's configuration, made from ${source.replaceAll(/\s+/g, ' ')}. Start it with: cinnabar serve --config FILE\n`
-  return [head, ...entries, ...missing(found), ...notesFor(notes)].join('\n')
+  return [
+    head,
+    ...entries,
+    ...listOf(issuers),
+    ...missing(found, issuers),
+    ...notesFor(notes),
+  ].join('\n')
 }
 
 function entryFor(name: OptionName, texts: readonly string[], from: readonly string[]): string {
@@ -35,6 +50,13 @@ function entryFor(name: OptionName, texts: readonly string[], from: readonly str
   return `# ${option.meaning} (was ${from.join(', ')})${others}\n${name}: ${value}\n`
 }
 
+/** Several issuers, each with keys of its own. */
+function listOf(issuers: readonly IssuerEntry[]): readonly string[] {
+  if (issuers.length === 0) return []
+  const { stringify } = require('yaml') as typeof import('yaml')
+  return [`# Token issuers, each with keys of its own (was issuer).\n${stringify({ issuers })}`]
+}
+
 /** JSON is YAML, whatever is in it. */
 function scalar(text: string): string {
   return /^[a-z0-9][\w./-]*$/i.test(text) && !/^(?:null|true|false|yes|no|on|off)$/i.test(text)
@@ -43,12 +65,16 @@ function scalar(text: string): string {
 }
 
 /** What the other hub did without being asked, and a hub that cannot start without it. */
-function missing(found: ReadonlyMap<OptionName, unknown>): readonly string[] {
+function missing(
+  found: ReadonlyMap<OptionName, unknown>,
+  issuers: readonly IssuerEntry[],
+): readonly string[] {
   const roles = ['publisher', 'subscriber'] as const
-  const hasKeys = roles.some(
+  const hasFlatKeys = roles.some(
     (role) => found.has(`${role}_jwt_key`) || found.has(`${role}_jwks_uri`),
   )
-  const isIssuerKnown = found.has('trusted_issuers')
+  const hasKeys = hasFlatKeys || issuers.length > 0
+  const isIssuerKnown = found.has('trusted_issuers') || issuers.length > 0
   return [
     ...(found.has('protocol_version_compatibility') || (hasKeys && isIssuerKnown)
       ? []

@@ -145,6 +145,8 @@ export function warningsFor(env: Readonly<Record<string, string | undefined>>): 
 function adviceForDirectives(text: string, spell: Spelling): string {
   const lines = translate(parseCaddyfile(text)).map((one) => {
     if ('note' in one) return `# ${one.note}`
+    if ('issuer' in one)
+      return `# issuer ${one.issuer.id}: several issuers stand in the file, under issuers: (cinnabar migrate)`
     if (options[one.option].isSecret === true)
       return `# ${spell(one.option)}= the key that stands there`
     return `${spell(one.option)}=${/[\s"'$#]/.test(one.text) ? JSON.stringify(one.text) : one.text}`

@@ -109,3 +109,43 @@ t.test('what cannot be read is said, with 1 or 2', async (t) => {
   t.match(await run(t, ['migrate']), { code: 2, stderr: /expected one FILE/ })
   t.match(await run(t, ['migrate', '/nowhere']), { code: 1, stderr: /cannot read .*ENOENT/ })
 })
+
+t.test('several issuers keep keys of their own', async (t) => {
+  const block = (id: string, secret: string) => `issuer ${id} {
+      authorization_server
+      publisher {
+        jwt "${secret}" HS512
+      }
+      subscriber {
+        jwks_uri https://keys.example/jwks.json ES256 RS256
+      }
+    }`
+  const keysOf = (secret: string) => ({
+    authorizationServer: true,
+    publisher: { kind: 'static', key: secret, algorithm: 'HS512' },
+    subscriber: { uri: 'https://keys.example/jwks.json', algorithms: ['ES256', 'RS256'] },
+  })
+  const secrets = [
+    'the key of one, long enough for it',
+    'the key of two, long enough for it',
+  ] as const
+
+  const { settings } = await migrated(
+    t,
+    'Caddyfile',
+    `hub.example {
+  mercure {
+    ${block('https://one.example', secrets[0])}
+    ${block('https://two.example', secrets[1])}
+  }
+}
+`,
+  )
+
+  t.match(settings.issuers, [
+    { id: 'https://one.example', ...keysOf(secrets[0]) },
+    { id: 'https://two.example', ...keysOf(secrets[1]) },
+  ])
+  t.equal(settings.issuers.length, 2)
+  t.strictSame(settings.legacyKeys, {})
+})
