@@ -37,7 +37,7 @@ export function issuerEntry({ words, block = [] }: Directive): IssuerBlock {
   const roleOf = (role: 'publisher' | 'subscriber') => {
     const inner = block.find(({ words: [name] }) => name === role)?.block ?? []
     for (const { words: given } of inner)
-      if (/^\{(?:\$|env\.)\w+\}$/.test(given[1] ?? ''))
+      if (isVariable(given[1]))
         notes.push(`issuer ${id}: its ${role} ${given[0]} stands in the variable ${given[1]}; write its value into issuers`) // prettier-ignore
     const [first] = inner
     return first === undefined ? {} : { [role]: roleEntry(first) }
@@ -54,7 +54,13 @@ export function issuerEntry({ words, block = [] }: Directive): IssuerBlock {
 
 function roleEntry({ words: [name, value = '', ...algorithms] }: Directive): RoleEntry {
   const text = value.replace(/^\{(?:\$|env\.)\w+:([^}]*)\}$/, '$1')
+  if (isVariable(text)) return {} // a hub without it does not start; with its name as the key it would
   const [algorithm] = algorithms
   if (name === 'jwt') return { key: text, ...(algorithm === undefined ? {} : { algorithm }) }
   return { jwks_uri: text, ...(algorithms.length === 0 ? {} : { algorithms }) }
+}
+
+/** Whether Caddy would fill in a value that stands elsewhere. */
+function isVariable(text = ''): boolean {
+  return /^\{(?:\$|env\.)\w+\}$/.test(text)
 }

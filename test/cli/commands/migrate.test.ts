@@ -149,3 +149,23 @@ t.test('several issuers keep keys of their own', async (t) => {
   t.equal(settings.issuers.length, 2)
   t.strictSame(settings.legacyKeys, {})
 })
+
+t.test(
+  'a key of several that stands in a variable is asked for, and its name is no key',
+  async (t) => {
+    const path = join(temporaryFolder(t), 'Caddyfile')
+    const block = (id: string) => `issuer ${id} {\n publisher {\n jwt {$KEY} HS256\n }\n }\n`
+    writeFileSync(
+      path,
+      `mercure {\n${block('https://one.example')}${block('https://two.example')}}\n`,
+    )
+
+    const { stdout } = await run(t, ['migrate', path])
+
+    t.match(stdout, /#\s+issuer https:\/\/two\.example: its publisher jwt stands in the variable/)
+    const argv = ['--config', 'cinnabar.yaml']
+    t.throws(() => loadSettings({ argv, env: {}, readFile: () => stdout }), {
+      message: /issuers\[0\]\.publisher: expected key or jwks_uri, got neither/,
+    })
+  },
+)
